@@ -1,0 +1,85 @@
+// The bytes of the wire format that writer and reader must agree on. The names
+// follow V8's value-serializer.cc.
+
+#ifndef NW_SRC_WIRE_TAG_H
+#define NW_SRC_WIRE_TAG_H
+
+enum nw__wire_tag {
+    NW__TAG_VERSION = 0xFF, // Varint version; once, at the beginning.
+    NW__TAG_PADDING = '\0',
+    NW__TAG_OBJECT_COUNT = '?', // Varint, ignored.
+
+    NW__TAG_HOLE = '-', // Only as an item of a dense array.
+    NW__TAG_UNDEFINED = '_',
+    NW__TAG_NULL = '0',
+    NW__TAG_TRUE = 'T',
+    NW__TAG_FALSE = 'F',
+    NW__TAG_INT32 = 'I',  // Zigzag varint.
+    NW__TAG_UINT32 = 'U', // Varint.
+    NW__TAG_DOUBLE = 'N', // Eight bytes in host order, unaligned.
+
+    // Varint size in bytes, then as many.
+    NW__TAG_STRING_UTF8 = 'S',
+    NW__TAG_STRING_ONE_BYTE = '"',
+    NW__TAG_STRING_TWO_BYTE = 'c',
+
+    NW__TAG_REFERENCE = '^', // Varint id.
+
+    // Pairs of key and value, then the end tag and varint count of pairs.
+    NW__TAG_OBJECT_BEGIN = 'o',
+    NW__TAG_OBJECT_END = '{',
+    // Varint length; pairs; end tag, count of pairs, length again.
+    NW__TAG_SPARSE_BEGIN = 'a',
+    NW__TAG_SPARSE_END = '@',
+    // Varint length; as many items; then as a sparse array.
+    NW__TAG_DENSE_BEGIN = 'A',
+    NW__TAG_DENSE_END = '$',
+
+    NW__TAG_BUFFER = 'B',           // Varint size, then as many bytes.
+    NW__TAG_BUFFER_RESIZABLE = '~', // The same, with a maximum after the size.
+    NW__TAG_BUFFER_TRANSFER = 't',  // Varint index of the blob.
+    NW__TAG_BUFFER_SHARED = 'u',
+    // Behind a buffer or a reference to one, which it replaces: varint subtag,
+    // offset, size, and since version 14 flags.
+    NW__TAG_VIEW = 'V',
+    NW__TAG_HOST_OBJECT = '\\', // Ours; see wire.h.
+
+    // Read by V8 only.
+    NW__TAG_BIGINT = 'Z',
+    NW__TAG_DATE = 'D',
+    NW__TAG_REGEXP = 'R',
+    NW__TAG_MAP = ';',
+    NW__TAG_SET = '\'',
+    NW__TAG_ERROR = 'r',
+    NW__TAG_BOXED_TRUE = 'y',
+    NW__TAG_BOXED_FALSE = 'x',
+    NW__TAG_BOXED_NUMBER = 'n',
+    NW__TAG_BOXED_BIGINT = 'z',
+    NW__TAG_BOXED_STRING = 's',
+    NW__TAG_SHARED_OBJECT = 'p',
+    NW__TAG_WASM_MODULE = 'w',
+    NW__TAG_WASM_MEMORY = 'm',
+};
+
+// What a view shows its bytes as.
+enum nw__wire_view {
+    NW__VIEW_INT8 = 'b',
+    NW__VIEW_UINT8 = 'B',
+    NW__VIEW_UINT8_CLAMPED = 'C',
+    NW__VIEW_INT16 = 'w',
+    NW__VIEW_UINT16 = 'W',
+    NW__VIEW_FLOAT16 = 'h',
+    NW__VIEW_INT32 = 'd',
+    NW__VIEW_UINT32 = 'D',
+    NW__VIEW_FLOAT32 = 'f',
+    NW__VIEW_FLOAT64 = 'F',
+    NW__VIEW_BIGINT64 = 'q',
+    NW__VIEW_BIGUINT64 = 'Q',
+    NW__VIEW_DATA_VIEW = '?',
+};
+
+// The index in a property key or the length of an array takes 32 bits, and a
+// 32-bit varint at most this many bytes.
+#define NW__VARINT_SIZE_MAX 5
+
+#endif
