@@ -1,0 +1,9 @@
+// The JavaScript sources, as the build embeds them.
+
+#ifndef NW_SRC_JS_SCRIPTS_H
+#define NW_SRC_JS_SCRIPTS_H
+
+extern const char nw__script_glue[];
+extern const char nw__script_bootstrap[];
+
+#endif

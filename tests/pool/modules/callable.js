@@ -1,0 +1,4 @@
+'use strict';
+
+module.exports = (n) => n * 3;
+module.exports.other = () => 'other';

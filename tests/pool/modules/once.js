@@ -1,0 +1,5 @@
+'use strict';
+
+exports.inc = (n) => n + 1;
+exports.incLater = async (n) => n + 1;
+exports.none = () => {};

@@ -1,0 +1,1 @@
+export const f = await Promise.reject('plain text');

@@ -1,0 +1,5 @@
+'use strict';
+
+exports.f = () => {
+    let let = 1;
+};
