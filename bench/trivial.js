@@ -1,0 +1,2 @@
+// The smallest task there is.
+module.exports = { inc: (n) => n + 1 };
