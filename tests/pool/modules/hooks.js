@@ -52,10 +52,6 @@ exports.awaiting = async () => {
 exports.thenable = () => ({ then: (resolve) => resolve(true) });
 exports.uncloneable = () => () => {};
 
-// The task of the demo, on a file that is always there.
-const demo = require('../../../examples/parse/parse.js');
-exports.demo = () => demo.parse(require.resolve('acorn'));
-
 exports.reset = () => {
     tasks = new Map();
     ids = new Set();
