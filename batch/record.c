@@ -85,7 +85,8 @@ static const nw_error *result_error(nw_status status)
 {
     static const nw_error cycle = {
         .name = "Error",
-        .message = "the result contains itself, which JSON cannot express",
+        .message = "the result contains itself, or a value that JSON has "
+                   "no form for: a Map, Set, RegExp, large BigInt, port ...",
         .stack = "",
     };
     static const nw_error depth = {

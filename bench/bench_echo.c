@@ -144,7 +144,7 @@ static void on_event(const nw_worker_event *event, void *user_data)
 
 static double echo_round(nw_worker *worker, const nw_value *count)
 {
-    nw_status status = nw_worker_post(worker, count);
+    nw_status status = nw_worker_post(worker, count, NULL, 0);
     double rate;
 
     if (status != NW_OK) {

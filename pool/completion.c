@@ -93,9 +93,8 @@ static void fill(struct nwpool__task *task, nw_doc *doc, nw_result *result,
     result->exit_code = job->exit_code;
     result->worker = job->worker;
     // A batch's clock can be a little older than a task that joined it.
-    result->wait_ns = started_ns > task->accepted_ns
-                          ? started_ns - task->accepted_ns
-                          : 0;
+    result->wait_ns =
+        started_ns > task->accepted_ns ? started_ns - task->accepted_ns : 0;
     result->run_ns =
         job->ended_ns > started_ns ? job->ended_ns - started_ns : 0;
     read_outcome(job, doc, result, error);
@@ -110,9 +109,9 @@ static void push_finished(nwpool *pool, struct nw__job *job)
 
     do {
         job->next = top;
-    } while (!atomic_compare_exchange_weak_explicit(
-        &pool->finished, &top, job, memory_order_release,
-        memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&pool->finished, &top, job,
+                                                    memory_order_release,
+                                                    memory_order_relaxed));
 
     if (top == NULL) {
         nw__mutex_lock(&pool->finished_lock);
@@ -153,8 +152,8 @@ void nwpool__finish(nwpool *pool, struct nw__job *job)
     const struct nw__hooks *hooks = nw__hooks();
 
     if (hooks != NULL) {
-        hooks->task_ended(job->id, job->function_name, job->worker,
-                          job->status, job->ended_ns);
+        hooks->task_ended(job->id, job->function_name, job->worker, job->status,
+                          job->ended_ns);
     }
     if (task->on_done != NULL) {
         push_finished(pool, job);
@@ -218,37 +217,39 @@ static void deliver_batch(nwpool *pool, struct nw__job *batch, nw_doc *doc)
     nw__mutex_unlock(&pool->lock);
 }
 
-// Blocks. NULL: stopping, and everything was taken.
-static struct nw__job *take_finished(nwpool *pool)
+// Blocks until there is something to deliver, or the thread is to stop.
+static void wait_finished(nwpool *pool)
 {
-    struct nw__job *batch;
-
-    for (;;) {
-        bool stopping = atomic_load(&pool->completion_stopping);
-
-        batch = atomic_exchange_explicit(&pool->finished, NULL,
-                                         memory_order_acquire);
-        if (batch != NULL || stopping) {
-            return reverse(batch);
-        }
-        nw__mutex_lock(&pool->finished_lock);
-        if (atomic_load(&pool->finished) == NULL &&
-            !atomic_load(&pool->completion_stopping)) {
-            nw__cond_wait(&pool->finished_changed, &pool->finished_lock);
-        }
-        nw__mutex_unlock(&pool->finished_lock);
+    nw__mutex_lock(&pool->finished_lock);
+    if (atomic_load(&pool->finished) == NULL && !nwpool__printed_any(pool) &&
+        !atomic_load(&pool->completion_stopping)) {
+        nw__cond_wait(&pool->finished_changed, &pool->finished_lock);
     }
+    nw__mutex_unlock(&pool->finished_lock);
 }
 
 static void *completion_main(void *argument)
 {
     nwpool *pool = argument;
-    struct nw__job *batch;
 
-    while ((batch = take_finished(pool)) != NULL) {
-        deliver_batch(pool, batch, pool->completion_doc);
+    for (;;) {
+        bool stopping = atomic_load(&pool->completion_stopping);
+        struct nw__job *batch = atomic_exchange_explicit(&pool->finished, NULL,
+                                                         memory_order_acquire);
+        // Taken later and delivered first: before the results of the tasks
+        // that printed it.
+        struct nwpool__printed *printed =
+            pool->on_output != NULL ? nwpool__printed_take(pool) : NULL;
+
+        nwpool__printed_deliver(pool, printed);
+        if (batch != NULL) {
+            deliver_batch(pool, reverse(batch), pool->completion_doc);
+        } else if (printed == NULL && stopping) {
+            return NULL;
+        } else if (printed == NULL) {
+            wait_finished(pool);
+        }
     }
-    return NULL;
 }
 
 nw_status nwpool__completion_start(nwpool *pool)

@@ -123,8 +123,7 @@ nw_status nwpool__function_number(struct nwpool__functions *functions,
     if (functions->count == NW_POOL_FUNCTIONS_MAX) {
         return NW_ELIMIT;
     }
-    if (functions->count == functions->capacity &&
-        grow(functions) != NW_OK) {
+    if (functions->count == functions->capacity && grow(functions) != NW_OK) {
         return NW_ENOMEM;
     }
     text = intern(name, hashed);

@@ -5,6 +5,7 @@
 //   dispatch.c    jobs to lanes: pull, steal, wake
 //   slot.c        a worker's place: start, death, replacement
 //   completion.c  the way out: callbacks, kept results, waiting
+//   output.c      what tasks print, on its way to a callback
 //   functions.c   names of functions to numbers
 //
 // A task is in exactly one place at any time: the queue, a lane (assigned or
@@ -24,6 +25,7 @@
 
 #include "src/common.h"
 #include "src/lane.h"
+#include "src/registry.h"
 
 // Records kept for reuse; more are given back to the allocator.
 #define NWPOOL__FREE_TASKS_MAX 4096
@@ -94,7 +96,7 @@ struct nwpool__slot {
     struct nw__message record; // Why it is dying, if it said so.
     bool boot_failed;          // `record` is about the module.
     bool was_ready;            // Before it was dying.
-    bool boot_failing; // Its last worker was of no use, nor any since.
+    bool boot_failing;         // Its last worker was of no use, nor any since.
     uint32_t delay_ms;         // Before the next replacement.
 };
 
@@ -115,14 +117,21 @@ struct nwpool {
     uint32_t slot_count;
     struct nwpool__slot *slots;
     pthread_t completion_thread;
-    nw_doc *completion_doc; // That thread's; NULL: it was not started.
+    nw_doc *completion_doc;  // That thread's; NULL: it was not started.
+    nw_output_cb *on_output; // NULL: the host's descriptors get it.
+    void *output_data;
 
     // Finished tasks with a callback, newest first. Pushed by any thread,
     // taken whole by the completion thread.
     _Atomic(struct nw__job *) finished;
-    nw__mutex finished_lock; // Only to sleep on `finished_changed`.
+    nw__mutex finished_lock; // To sleep on `finished_changed`, and for output.
     nw__cond finished_changed;
     atomic_bool completion_stopping;
+
+    // -- protected by finished_lock
+    struct nwpool__printed *printed; // Oldest first.
+    struct nwpool__printed *printed_last;
+    size_t printed_bytes; // Not delivered yet.
 
     // Tasks accepted whose result was neither delivered nor taken: what
     // queue_max bounds. Raised only with the lock held.
@@ -149,8 +158,8 @@ struct nwpool {
     bool closed;
     bool destroying;
     bool failed;
-    uint32_t boot_failures; // In a row, without a sign of success.
-    uint64_t ended_before;  // Tasks that had ended at the last of them.
+    uint32_t boot_failures;     // In a row, without a sign of success.
+    uint64_t ended_before;      // Tasks that had ended at the last of them.
     struct nw__message failure; // Record of the first one of them. Does not
                                 // change any more once `failed` is set.
     bool failure_is_module;
@@ -193,6 +202,24 @@ void nwpool__kept_insert(nwpool *pool, struct nwpool__task *task);
 
 // Frees the results nobody took. Thread: owner, the last to touch the pool.
 void nwpool__kept_fini(nwpool *pool);
+
+// -- output.c
+
+// What a worker printed. False: too much is waiting, try later. Thread: the
+// worker's.
+bool nwpool__print(nwpool *pool, uint32_t worker,
+                   const struct nw__printed *printed);
+
+// Takes what was printed so far; NULL: nothing. Delivers it.
+struct nwpool__printed *nwpool__printed_take(nwpool *pool);
+void nwpool__printed_deliver(nwpool *pool, struct nwpool__printed *printed);
+
+// Frees what a worker that was left behind printed. Thread: the last to touch
+// the pool.
+void nwpool__printed_fini(nwpool *pool);
+
+// Whether there is any. Caller holds finished_lock.
+bool nwpool__printed_any(const nwpool *pool);
 
 // -- submit.c
 

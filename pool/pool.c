@@ -63,6 +63,7 @@ static void free_pool(nwpool *pool)
         nw__free(nwpool__task_of(job));
     }
     nwpool__kept_fini(pool);
+    nwpool__printed_fini(pool);
     nwpool__functions_fini(&pool->functions);
     nw__message_fini(&pool->failure);
     nw__cond_fini(&pool->changed);
@@ -102,6 +103,8 @@ static nwpool *allocate(const nwpool_options *options)
     pool->references = 1;
     pool->queue_max = options->queue_max;
     pool->slot_count = options->workers;
+    pool->on_output = options->on_output;
+    pool->output_data = options->output_data;
     pool->module = nw__strdup(options->module);
     pool->directory = nw__worker_directory();
     pool->name = nw__strdup(options->name);
@@ -109,8 +112,8 @@ static nwpool *allocate(const nwpool_options *options)
     pool->kept_buckets = NWPOOL__KEPT_BUCKETS;
     pool->kept =
         nw__alloc_zero(NWPOOL__KEPT_BUCKETS * sizeof(struct nwpool__task *));
-    if (pool->module == NULL || pool->directory == NULL ||
-        pool->name == NULL || pool->slots == NULL || pool->kept == NULL) {
+    if (pool->module == NULL || pool->directory == NULL || pool->name == NULL ||
+        pool->slots == NULL || pool->kept == NULL) {
         pool->kept_buckets = pool->kept != NULL ? NWPOOL__KEPT_BUCKETS : 0;
         free_pool(pool);
         return NULL;
@@ -315,8 +318,8 @@ nw_status nwpool_get_stats(nwpool *pool, nwpool_stats *stats)
     now.workers = pool->ready_count;
     nw__mutex_unlock(&pool->lock);
 
-    now.struct_size = stats->struct_size < sizeof(now) ? stats->struct_size
-                                                       : sizeof(now);
+    now.struct_size =
+        stats->struct_size < sizeof(now) ? stats->struct_size : sizeof(now);
     memcpy(stats, &now, now.struct_size);
     return NW_OK;
 }

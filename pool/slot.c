@@ -15,6 +15,7 @@
 
 #include "src/error_record.h"
 #include "src/registry.h"
+#include "src/worker_spec.h"
 
 #define MESSAGE_MAX 512
 
@@ -37,8 +38,8 @@ static void fail_orphan(struct nwpool__slot *slot, struct nw__job *orphan,
     nwpool__finish(slot->pool, orphan);
 }
 
-static void end_jobs(nwpool *pool, struct nw__job_list *jobs,
-                     nw_status status, const struct nw__message *record)
+static void end_jobs(nwpool *pool, struct nw__job_list *jobs, nw_status status,
+                     const struct nw__message *record)
 {
     struct nw__job *job;
 
@@ -64,8 +65,7 @@ void nwpool__cancel_jobs(nwpool *pool, struct nw__job_list *jobs)
 
 void nwpool__fail_jobs(nwpool *pool, struct nw__job_list *jobs)
 {
-    end_jobs(pool, jobs,
-             pool->failure_is_module ? NW_EMODULE : NW_EFAILED,
+    end_jobs(pool, jobs, pool->failure_is_module ? NW_EMODULE : NW_EFAILED,
              &pool->failure);
 }
 
@@ -130,8 +130,7 @@ static void note_boot_failure(nwpool *pool, struct nwpool__slot *slot,
         return;
     }
     snprintf(text, sizeof(text),
-             "the worker exited with code %d before it ran a task",
-             exit_code);
+             "the worker exited with code %d before it ran a task", exit_code);
     nw__error_write(&pool->failure, NW_EFAILED, text, NULL);
 }
 
@@ -261,7 +260,7 @@ static void on_exited(void *owner, int exit_code)
     nwpool__unref(pool);
 }
 
-static void on_error(void *owner, struct nw__message *record)
+static bool on_error(void *owner, struct nw__message *record)
 {
     struct nwpool__slot *slot = owner;
 
@@ -271,18 +270,28 @@ static void on_error(void *owner, struct nw__message *record)
         nw__message_move(&slot->record, record);
     }
     nw__mutex_unlock(&slot->pool->lock);
+    return true;
 }
 
-static void on_online(void *owner)
+static bool on_online(void *owner)
 {
     (void)owner;
+    return true;
 }
 
 // A task may post to its parent; nobody listens there.
-static void on_message(void *owner, struct nw__message *message)
+static bool on_message(void *owner, struct nw__message *message)
 {
     (void)owner;
     (void)message;
+    return true;
+}
+
+static bool on_printed(void *owner, const struct nw__printed *printed)
+{
+    struct nwpool__slot *slot = owner;
+
+    return nwpool__print(slot->pool, slot->lane->number, printed);
 }
 
 static const struct nw__worker_sink sink = {
@@ -291,6 +300,7 @@ static const struct nw__worker_sink sink = {
     .message_error = on_message,
     .error = on_error,
     .exited = on_exited,
+    .printed = on_printed,
 };
 
 // -- start
@@ -312,18 +322,20 @@ static void end_if_too_late(nwpool *pool, uint32_t number)
 nw_status nwpool__slot_start(struct nwpool__slot *slot, uint32_t delay_ms)
 {
     nwpool *pool = slot->pool;
-    struct nw__worker_spec spec = {
-        .sink = &sink,
-        .owner = slot,
-        .directory = pool->directory,
-        .delay_ms = delay_ms,
-    };
+    struct nw__worker_spec spec = {.sink = &sink, .owner = slot};
     uint32_t number = nw__worker_number();
+    struct nw__command *start;
     nw_status status = NW_OK;
 
     spec.lane = nw__lane_create(number, pool->module, pool->name,
                                 &nwpool__lane_source, slot);
     if (spec.lane == NULL) {
+        return NW_ENOMEM;
+    }
+    start = nw__start_lane_command(number, pool->module, pool->directory,
+                                   delay_ms, pool->on_output != NULL);
+    if (start == NULL) {
+        nw__lane_unref(spec.lane);
         return NW_ENOMEM;
     }
     nw__mutex_lock(&pool->lock);
@@ -337,11 +349,12 @@ nw_status nwpool__slot_start(struct nwpool__slot *slot, uint32_t delay_ms)
     }
     nw__mutex_unlock(&pool->lock);
     if (status != NW_OK) {
+        nw__command_destroy(start);
         nw__lane_unref(spec.lane);
         return status;
     }
 
-    status = nw__worker_spawn(number, &spec);
+    status = nw__worker_spawn(number, &spec, start);
     if (status != NW_OK) {
         nw__mutex_lock(&pool->lock);
         slot->lane = NULL;

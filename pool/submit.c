@@ -1,11 +1,12 @@
 // The way in. A task is refused before anything of it has changed: a place is
-// reserved first when its arguments hold lent memory, because encoding moves
-// that memory; otherwise encoding comes first and one lock is enough.
+// reserved first when its arguments hold lent memory or it lists what moves,
+// because encoding moves that; otherwise encoding comes first and one lock is enough.
 
 #include "pool/internal.h"
 
 #include <string.h>
 
+#include "src/detail.h"
 #include "src/hooks.h"
 #include "src/options.h"
 #include "src/runtime.h"
@@ -123,6 +124,17 @@ static void accept(nwpool *pool, struct nwpool__task *task, uint64_t now_ns,
     out->function = task->job.function_name;
 }
 
+static nw_status encode(struct nw__message *message, const nw_task_spec *spec)
+{
+    const struct nw__wire_transfer moving = {spec->transfer,
+                                             spec->transfer_count};
+    const char *detail = NULL;
+    nw_status status = nw__wire_write(message, spec->arguments,
+                                      spec->argument_count, &moving, &detail);
+
+    return detail != NULL ? nw__fail(status, "%s", detail) : status;
+}
+
 static nw_status submit_plain(nwpool *pool, const nw_task_spec *spec,
                               uint64_t now_ns, struct accepted *out)
 {
@@ -130,7 +142,7 @@ static nw_status submit_plain(nwpool *pool, const nw_task_spec *spec,
     struct nwpool__task *task;
     nw_status status;
 
-    status = nw__wire_write(&message, spec->arguments, spec->argument_count);
+    status = encode(&message, spec);
     if (status != NW_OK) {
         return status;
     }
@@ -146,8 +158,8 @@ static nw_status submit_plain(nwpool *pool, const nw_task_spec *spec,
     return status;
 }
 
-static nw_status submit_lent(nwpool *pool, const nw_task_spec *spec,
-                             uint64_t now_ns, struct accepted *out)
+static nw_status submit_moving(nwpool *pool, const nw_task_spec *spec,
+                               uint64_t now_ns, struct accepted *out)
 {
     struct nwpool__task *task;
     nw_status status;
@@ -159,8 +171,7 @@ static nw_status submit_lent(nwpool *pool, const nw_task_spec *spec,
         return status;
     }
 
-    status = nw__wire_write(&task->job.message, spec->arguments,
-                            spec->argument_count);
+    status = encode(&task->job.message, spec);
 
     nw__mutex_lock(&pool->lock);
     if (status == NW_OK) {
@@ -187,6 +198,7 @@ static nw_status validate(const nw_task_spec *spec, const nw_task_id *out)
     if ((spec->on_done == NULL && out == NULL) ||
         spec->argument_count > NW_TASK_ARGUMENTS_MAX ||
         (spec->argument_count > 0 && spec->arguments == NULL) ||
+        (spec->transfer_count > 0 && spec->transfer == NULL) ||
         (spec->function != NULL && !is_name(spec->function))) {
         return NW_EINVAL;
     }
@@ -199,8 +211,12 @@ static nw_status validate(const nw_task_spec *spec, const nw_task_id *out)
     return NW_OK;
 }
 
-static bool lends(const nw_task_spec *spec)
+// Whether encoding takes something away from the caller.
+static bool moves(const nw_task_spec *spec)
 {
+    if (spec->transfer_count > 0) {
+        return true;
+    }
     for (size_t i = 0; i < spec->argument_count; i++) {
         if (spec->arguments[i]->doc->holdings != NULL) {
             return true;
@@ -209,8 +225,7 @@ static bool lends(const nw_task_spec *spec)
     return false;
 }
 
-nw_status nwpool_submit(nwpool *pool, const nw_task_spec *spec,
-                        nw_task_id *out)
+nw_status nwpool_submit(nwpool *pool, const nw_task_spec *spec, nw_task_id *out)
 {
     const struct nw__hooks *hooks = nw__hooks();
     uint64_t begin_ns = nw__now_ns();
@@ -218,6 +233,7 @@ nw_status nwpool_submit(nwpool *pool, const nw_task_spec *spec,
     nw_task_spec given;
     nw_status status;
 
+    nw__detail_clear();
     if (out != NULL) {
         out->value = 0;
     }
@@ -235,7 +251,7 @@ nw_status nwpool_submit(nwpool *pool, const nw_task_spec *spec,
     if (status != NW_OK) {
         return status;
     }
-    status = lends(&given) ? submit_lent(pool, &given, begin_ns, &accepted)
+    status = moves(&given) ? submit_moving(pool, &given, begin_ns, &accepted)
                            : submit_plain(pool, &given, begin_ns, &accepted);
     if (status != NW_OK) {
         return status;

@@ -12,7 +12,7 @@
 #include <nwpool/status.h>
 
 // For our own bugs, in every build type. A caller's mistake is a status.
-#define NW_ASSERT(condition)                                                  \
+#define NW_ASSERT(condition)                                                   \
     ((condition) ? (void)0 : nw__assert_failed(#condition, __FILE__, __LINE__))
 
 _Noreturn void nw__assert_failed(const char *condition, const char *file,
@@ -21,7 +21,7 @@ _Noreturn void nw__assert_failed(const char *condition, const char *file,
 #define NW_ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 // The struct that holds `member`, from a pointer to that member.
-#define NW_CONTAINER_OF(pointer, type, member)                                \
+#define NW_CONTAINER_OF(pointer, type, member)                                 \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 // -- allocation. All of the library's own memory goes through these, so that

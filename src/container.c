@@ -1,10 +1,12 @@
-// Arrays and objects.
+// Arrays and objects. Maps and sets are in collection.c.
 //
 // Invariants
 //   Items of an array and values of members are never NULL and belong to the
 //   document of their container.
 //   Entries of a sparse array ascend by index; its size is larger than all of
 //   them.
+//   A hole is the document's `hole` among items, and nothing among entries.
+//   Named properties of an array are an object in the document's table.
 //   An object has an index exactly while its capacity is above MEMBERS_LINEAR.
 //
 // Design notes
@@ -21,14 +23,20 @@
 #include "src/common.h"
 #include "src/text.h"
 
-#define CAPACITY_MIN   4
+#define CAPACITY_MIN   4 // A power of two.
 #define MEMBERS_LINEAR 16
 
 size_t nw_value_size(const nw_value *value)
 {
-    nw_type type = nw_value_type(value);
-
-    return type == NW_TYPE_ARRAY || type == NW_TYPE_OBJECT ? value->size : 0;
+    switch (nw_value_type(value)) {
+    case NW_TYPE_ARRAY:
+    case NW_TYPE_OBJECT:
+    case NW_TYPE_MAP:
+    case NW_TYPE_SET:
+        return value->size;
+    default:
+        return 0;
+    }
 }
 
 void nw__value_place(nw_value *value)
@@ -42,13 +50,12 @@ void nw__value_place(nw_value *value)
         return;
     }
     value->flags |= NW__VALUE_PLACED;
-    if (value->type == NW_TYPE_BYTES && value->as.bytes.holding != NULL) {
-        value->as.bytes.holding->views++;
+    if (value->type == NW_TYPE_BYTES) {
+        nw__value_place_bytes(value);
     }
 }
 
-// The next capacity for a container that is full, or 0 when it cannot grow.
-static uint32_t capacity_next(uint32_t capacity)
+uint32_t nw__capacity_next(uint32_t capacity)
 {
     if (capacity < CAPACITY_MIN) {
         return CAPACITY_MIN;
@@ -56,9 +63,8 @@ static uint32_t capacity_next(uint32_t capacity)
     return capacity > UINT32_MAX / 2 ? 0 : capacity * 2;
 }
 
-// What both kinds of container ask of a child, in the order of the header.
-static nw_status child_check(const nw_value *container, nw_type type,
-                             const nw_value *child)
+nw_status nw__child_check(const nw_value *container, nw_type type,
+                          const nw_value *child)
 {
     if (nw_value_type(container) != type) {
         return NW_EINVAL;
@@ -105,8 +111,8 @@ nw_status nw__array_append(nw_value *array, nw_value *item)
         return nw__array_append_at(array, array->size, item);
     }
     if (array->size == array->as.array.capacity) {
-        status =
-            array_set_capacity(array, capacity_next(array->as.array.capacity));
+        status = array_set_capacity(
+            array, nw__capacity_next(array->as.array.capacity));
         if (status != NW_OK) {
             return status;
         }
@@ -123,30 +129,34 @@ void nw__array_make_sparse(nw_value *array)
     array->flags |= NW__VALUE_SPARSE;
     array->as.sparse.entries = NULL;
     array->as.sparse.count = 0;
-    array->as.sparse.capacity = 0;
+}
+
+// Entries grow from CAPACITY_MIN by doubling, so their number tells whether
+// they are full.
+static bool entries_are_full(uint32_t count)
+{
+    return count == 0 || (count >= CAPACITY_MIN && (count & (count - 1)) == 0);
 }
 
 nw_status nw__array_append_at(nw_value *array, uint32_t index, nw_value *item)
 {
     struct nw__entry *entries = array->as.sparse.entries;
     uint32_t count = array->as.sparse.count;
-    uint32_t capacity = array->as.sparse.capacity;
 
     NW_ASSERT(index >= array->size);
 
-    if (count == capacity) {
-        uint32_t next = capacity_next(capacity);
+    if (entries_are_full(count)) {
+        uint32_t next = nw__capacity_next(count);
 
         if (next == 0) {
             return nw__doc_fail(array->doc, NW_ELIMIT);
         }
-        entries = nw__doc_grow(array->doc, entries, capacity * sizeof(*entries),
+        entries = nw__doc_grow(array->doc, entries, count * sizeof(*entries),
                                next * sizeof(*entries));
         if (entries == NULL) {
             return NW_ENOMEM;
         }
         array->as.sparse.entries = entries;
-        array->as.sparse.capacity = next;
     }
     entries[count] = (struct nw__entry){.value = item, .index = index};
     array->as.sparse.count = count + 1;
@@ -173,7 +183,7 @@ nw_status nw__array_end_sparse(nw_value *array, uint32_t length)
         return NW_ENOMEM;
     }
     for (uint32_t i = 0; i < length; i++) {
-        items[i] = &array->doc->undefined;
+        items[i] = &array->doc->hole;
     }
     for (uint32_t i = 0; i < count; i++) {
         items[entries[i].index] = entries[i].value;
@@ -186,7 +196,7 @@ nw_status nw__array_end_sparse(nw_value *array, uint32_t length)
 
 nw_status nw_array_push(nw_value *array, nw_value *item)
 {
-    nw_status status = child_check(array, NW_TYPE_ARRAY, item);
+    nw_status status = nw__child_check(array, NW_TYPE_ARRAY, item);
 
     return status == NW_OK ? nw__array_append(array, item) : status;
 }
@@ -221,10 +231,133 @@ const nw_value *nw_array_get(const nw_value *array, size_t index)
         return NULL;
     }
     if ((array->flags & NW__VALUE_SPARSE) == 0) {
-        return array->as.array.items[index];
+        item = array->as.array.items[index];
+        return item == &array->doc->hole ? &array->doc->undefined : item;
     }
     item = sparse_get(array, (uint32_t)index);
     return item == NULL ? &array->doc->undefined : item;
+}
+
+bool nw_array_is_hole(const nw_value *array, size_t index)
+{
+    if (nw_value_type(array) != NW_TYPE_ARRAY || index >= array->size) {
+        return false;
+    }
+    if ((array->flags & NW__VALUE_SPARSE) == 0) {
+        return array->as.array.items[index] == &array->doc->hole;
+    }
+    return sparse_get(array, (uint32_t)index) == NULL;
+}
+
+nw_status nw_array_push_hole(nw_value *array)
+{
+    if (nw_value_type(array) != NW_TYPE_ARRAY) {
+        return NW_EINVAL;
+    }
+    if ((array->flags & NW__VALUE_SPARSE) == 0) {
+        return nw__array_append(array, &array->doc->hole);
+    }
+    if (array->size == UINT32_MAX) {
+        return nw__doc_fail(array->doc, NW_ELIMIT);
+    }
+    array->size++;
+    return NW_OK;
+}
+
+// -- named properties of arrays
+
+bool nw__key_is_index(const char *key, size_t size)
+{
+    uint64_t index = 0;
+
+    if (size == 0 || size > 10 || (key[0] == '0' && size > 1)) {
+        return false;
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (key[i] < '0' || key[i] > '9') {
+            return false;
+        }
+        index = index * 10 + (uint64_t)(key[i] - '0');
+    }
+    return index < UINT32_MAX;
+}
+
+const nw_value *nw_array_properties(const nw_value *array)
+{
+    uint32_t number;
+
+    if (nw_value_type(array) != NW_TYPE_ARRAY) {
+        return NULL;
+    }
+    number = array->as.array.properties;
+    return number == 0 ? NULL : array->doc->properties[number - 1];
+}
+
+// A new entry in the document's table.
+static nw_status properties_make(nw_value *array)
+{
+    nw_doc *doc = array->doc;
+    nw_value **table = doc->properties;
+    uint32_t capacity = doc->properties_capacity;
+    nw_value *object = nw_value_object(doc);
+
+    if (object == NULL) {
+        return NW_ENOMEM;
+    }
+    if (doc->properties_count == capacity) {
+        capacity = nw__capacity_next(capacity);
+        if (capacity == 0) {
+            return nw__doc_fail(doc, NW_ELIMIT);
+        }
+        table =
+            nw__doc_grow(doc, table, doc->properties_capacity * sizeof(*table),
+                         capacity * sizeof(*table));
+        if (table == NULL) {
+            return NW_ENOMEM;
+        }
+        doc->properties = table;
+        doc->properties_capacity = capacity;
+    }
+    table[doc->properties_count++] = object;
+    array->as.array.properties = doc->properties_count;
+    return NW_OK;
+}
+
+// The object, made if there is none; NULL when that fails.
+static nw_value *properties_of(nw_value *array)
+{
+    if (array->as.array.properties == 0 && properties_make(array) != NW_OK) {
+        return NULL;
+    }
+    return (nw_value *)nw_array_properties(array);
+}
+
+nw_status nw__array_put_property(nw_value *array, const char *key,
+                                 uint32_t key_size, nw_value *value)
+{
+    nw_value *properties = properties_of(array);
+
+    return properties == NULL
+               ? array->doc->status
+               : nw__object_put(properties, key, key_size, value);
+}
+
+nw_status nw_array_set_property(nw_value *array, const char *key,
+                                nw_value *value)
+{
+    nw_status status = nw__child_check(array, NW_TYPE_ARRAY, value);
+    nw_value *properties;
+
+    if (status != NW_OK) {
+        return status;
+    }
+    if (key == NULL || nw__key_is_index(key, strlen(key)) ||
+        !nw__utf8_is_valid(key, strlen(key))) {
+        return nw__doc_fail(array->doc, NW_EINVAL);
+    }
+    properties = properties_of(array);
+    return properties == NULL ? array->doc->status
+                              : nw_object_set(properties, key, value);
 }
 
 // -- objects
@@ -314,7 +447,7 @@ static void object_index_member(nw_value *object, uint32_t number)
 
 static nw_status object_grow(nw_value *object)
 {
-    uint32_t capacity = capacity_next(object->as.object.capacity);
+    uint32_t capacity = nw__capacity_next(object->as.object.capacity);
     size_t size = capacity * sizeof(struct nw__member);
     struct nw__member *members;
 
@@ -391,7 +524,7 @@ nw_status nw_object_set(nw_value *object, const char *key, nw_value *value)
 nw_status nw_object_set_n(nw_value *object, const char *key, size_t key_size,
                           nw_value *value)
 {
-    nw_status status = child_check(object, NW_TYPE_OBJECT, value);
+    nw_status status = nw__child_check(object, NW_TYPE_OBJECT, value);
     struct nw__member *member;
     const char *copy;
 

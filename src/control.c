@@ -1,9 +1,27 @@
+// Design notes.
+//
+// A call lives on its caller's stack and is found by its number, so that an
+// answer that comes after the caller gave up finds nothing.
+//
 // Lock order: control.lock is a leaf. The wake function, called under it, only
 // pokes the event loop.
 
 #include "src/control.h"
 
+#include <stdio.h>
+
 #include "src/common.h"
+#include "src/detail.h"
+
+struct request {
+    struct request *next;
+    uint64_t number;
+    nw__cond answered;
+    bool done;
+    nw_status status;
+    struct nw__message *reply;
+    char detail[NW__DETAIL_MAX];
+};
 
 static struct {
     nw__mutex lock;
@@ -11,62 +29,157 @@ static struct {
     // -- protected by lock
     struct nw__command *head;
     struct nw__command *tail;
+    struct request *requests; // That wait.
+    uint64_t last_request;
     void (*wake)(void *context);
     void *wake_context;
     bool gone;
 } control = {.lock = NW__MUTEX_INIT};
 
 struct nw__command *nw__command_create(enum nw__command_type type,
-                                       uint32_t worker)
+                                       uint64_t number)
 {
     struct nw__command *command = nw__alloc_zero(sizeof(*command));
 
     if (command != NULL) {
         command->type = type;
-        command->worker = worker;
+        command->number = number;
     }
     return command;
 }
 
 void nw__command_destroy(struct nw__command *command)
 {
-    if (command == NULL) {
-        return;
+    if (command != NULL) {
+        nw__message_fini(&command->message);
+        nw__free(command);
     }
-    nw__message_fini(&command->message);
-    nw__free(command->file);
-    nw__free(command->source);
-    nw__free(command->directory);
-    nw__free(command);
+}
+
+// False: there is no control environment any more. Caller holds the lock.
+static bool append(struct nw__command *command)
+{
+    bool first = control.head == NULL;
+
+    if (control.gone) {
+        return false;
+    }
+    if (first) {
+        control.head = command;
+    } else {
+        control.tail->next = command;
+    }
+    control.tail = command;
+    if (first && control.wake != NULL) {
+        control.wake(control.wake_context);
+    }
+    return true;
 }
 
 nw_status nw__control_send(struct nw__command *command)
 {
-    bool gone;
+    bool sent;
 
     nw__mutex_lock(&control.lock);
-    gone = control.gone;
-    if (!gone) {
-        bool first = control.head == NULL;
+    sent = append(command);
+    nw__mutex_unlock(&control.lock);
 
-        if (first) {
-            control.head = command;
-        } else {
-            control.tail->next = command;
-        }
-        control.tail = command;
-        if (first && control.wake != NULL) {
-            control.wake(control.wake_context);
-        }
+    if (!sent) {
+        nw__command_destroy(command);
+    }
+    return sent ? NW_OK : NW_ESTOPPED;
+}
+
+// -- calls
+
+// Takes the call out of those that wait; NULL if it is not there. Caller holds
+// the lock.
+static struct request *extract(uint64_t number)
+{
+    struct request **link = &control.requests;
+    struct request *found;
+
+    while (*link != NULL && (*link)->number != number) {
+        link = &(*link)->next;
+    }
+    found = *link;
+    if (found != NULL) {
+        *link = found->next;
+    }
+    return found;
+}
+
+// Caller holds the lock.
+static void finish(struct request *request, nw_status status)
+{
+    request->status = status;
+    request->done = true;
+    nw__cond_wake_all(&request->answered);
+}
+
+nw_status nw__control_call(struct nw__command *command, uint64_t deadline_ns,
+                           struct nw__message *reply)
+{
+    struct request request = {.status = NW_ETIMEDOUT, .reply = reply};
+    bool sent;
+
+    nw__cond_init(&request.answered);
+    nw__mutex_lock(&control.lock);
+    request.number = ++control.last_request;
+    command->request = request.number;
+    sent = append(command);
+    if (sent) {
+        request.next = control.requests;
+        control.requests = &request;
+    }
+    while (sent && !request.done &&
+           nw__cond_wait_until(&request.answered, &control.lock, deadline_ns)) {
+    }
+    if (sent && !request.done) {
+        extract(request.number);
     }
     nw__mutex_unlock(&control.lock);
 
-    if (gone) {
+    nw__cond_fini(&request.answered);
+    if (!sent) {
         nw__command_destroy(command);
         return NW_ESTOPPED;
     }
-    return NW_OK;
+    if (request.detail[0] != '\0') {
+        nw__fail(request.status, "%s", request.detail);
+    }
+    return request.status;
 }
+
+nw_status nw__control_ask(struct nw__command *command)
+{
+    struct nw__message reply = {0};
+    nw_status status = nw__control_call(command, NW__NEVER, &reply);
+
+    nw__message_fini(&reply);
+    return status;
+}
+
+void nw__control_reply(uint64_t number, nw_status status,
+                       struct nw__message *reply, const char *detail)
+{
+    struct request *request;
+
+    nw__mutex_lock(&control.lock);
+    request = extract(number);
+    if (request != NULL) {
+        if (reply != NULL) {
+            nw__message_move(request->reply, reply);
+        }
+        if (detail != NULL) {
+            snprintf(request->detail, sizeof(request->detail), "%s", detail);
+        }
+        finish(request, status);
+    }
+    nw__mutex_unlock(&control.lock);
+}
+
+// -- the environment's side
 
 void nw__control_attach(void (*wake)(void *context), void *context)
 {
@@ -92,6 +205,25 @@ struct nw__command *nw__control_take(void)
     return head;
 }
 
+void nw__control_put_back(struct nw__command *first)
+{
+    struct nw__command *last = first;
+
+    while (last->next != NULL) {
+        last = last->next;
+    }
+    nw__mutex_lock(&control.lock);
+    last->next = control.head;
+    if (control.head == NULL) {
+        control.tail = last;
+    }
+    control.head = first;
+    if (control.wake != NULL) {
+        control.wake(control.wake_context);
+    }
+    nw__mutex_unlock(&control.lock);
+}
+
 void nw__control_detach(void)
 {
     struct nw__command *command;
@@ -99,9 +231,14 @@ void nw__control_detach(void)
     nw__mutex_lock(&control.lock);
     control.gone = true;
     control.wake = NULL;
+    command = control.head;
+    control.head = NULL;
+    control.tail = NULL;
+    while (control.requests != NULL) {
+        finish(extract(control.requests->number), NW_ESTOPPED);
+    }
     nw__mutex_unlock(&control.lock);
 
-    command = nw__control_take();
     while (command != NULL) {
         struct nw__command *next = command->next;
 

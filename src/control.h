@@ -1,4 +1,5 @@
-// Commands to the control environment, from any thread, in order.
+// Commands to the control environment, from any thread, in order; and calls,
+// which are commands that wait for an answer.
 //
 // The queue outlives the environment: what comes too early waits for it, what
 // comes too late is refused.
@@ -10,37 +11,67 @@
 
 #include "src/message.h"
 
-struct nw__lane;
+// Each is a handler of glue.js, by its name there, called with the command's
+// number (a worker's, or the id of a host object), its argument, what moves with
+// the message (undefined, or an array), and the values of the message.
+#define NW__COMMAND_MAP(X)                                                     \
+    X(START, "start")       /* spec, workerData */                             \
+    X(REHEARSE, "rehearse") /* spec: what is wrong with it? */                 \
+    X(POST, "post")         /* value */                                        \
+    X(TERMINATE, "terminate")                                                  \
+    X(WRITE, "write") /* bytes; argument: how many */                          \
+    X(END, "end")                                                              \
+    X(HEAP_SNAPSHOT, "heapSnapshot") /* path */                                \
+    X(LIMITS, "limits")                                                        \
+    X(UTILIZATION, "utilization")                                              \
+    X(SET_DATA, "setData")    /* key, value */                                 \
+    X(GET_DATA, "getData")    /* key */                                        \
+    X(CHANNEL, "channel")     /* argument: distance of the other id */         \
+    X(BROADCAST, "broadcast") /* name */                                       \
+    X(ADOPT, "adopt")         /* argument: home worker */                      \
+    X(LISTEN, "listen")       /* argument: whether */                          \
+    X(START_PORT, "startPort")                                                 \
+    X(POST_PORT, "postPort") /* value */                                       \
+    X(RECEIVE, "receive")                                                      \
+    X(CLOSE, "close")                                                          \
+    X(DROP, "drop")   /* argument: home worker */                              \
+    X(FETCH, "fetch") /* of a worker: [id, home worker, moves, ...] */
 
 enum nw__command_type {
-    NW__COMMAND_START,
-    NW__COMMAND_POST,
-    NW__COMMAND_TERMINATE,
+#define NW_X(name, handler) NW__COMMAND_##name,
+    NW__COMMAND_MAP(NW_X)
+#undef NW_X
+        NW__COMMAND_TYPES
 };
 
 struct nw__command {
     struct nw__command *next;
     enum nw__command_type type;
-    uint32_t worker;
-
-    // START: one of the three.
-    char *file;             // Owned.
-    char *source;           // Owned.
-    const char *module;     // Borrowed: the pool's, and there is a lane.
-    char *directory;        // Where relative paths start. Owned.
-    uint32_t delay_ms;
-
-    struct nw__message message; // POST.
+    uint64_t number;
+    uint32_t argument;
+    uint64_t request;           // Of a call; 0: nobody waits.
+    uint32_t tries;             // That failed for lack of memory.
+    struct nw__message message; // Arguments of the handler.
 };
 
 // NULL without memory.
 struct nw__command *nw__command_create(enum nw__command_type type,
-                                       uint32_t worker);
+                                       uint64_t number);
 void nw__command_destroy(struct nw__command *command);
 
 // Takes the command in any case. NW_ESTOPPED: the environment is gone and the
 // command was destroyed. Thread: any.
 nw_status nw__control_send(struct nw__command *command);
+
+// Sends it and waits for the handler's answer, in `reply` (empty before; to be
+// freed by the caller). Takes the command in any case. NW_ETIMEDOUT: nobody
+// waits for the answer any more. NW_ESTOPPED. What the handler refused with,
+// with its sentence as nw_status_detail(). Thread: any but control. Blocks.
+nw_status nw__control_call(struct nw__command *command, uint64_t deadline_ns,
+                           struct nw__message *reply);
+
+// The same with no answer but the status.
+nw_status nw__control_ask(struct nw__command *command);
 
 // -- the environment's side. Thread: control, `wake` from any.
 
@@ -49,7 +80,17 @@ void nw__control_attach(void (*wake)(void *context), void *context);
 // All that is waiting, oldest first; NULL when there is nothing.
 struct nw__command *nw__control_take(void);
 
-// No wake comes after this returns; what is waiting is destroyed.
+// Puts back what could not be run, in front of what has come since, and has the
+// environment woken for it.
+void nw__control_put_back(struct nw__command *first);
+
+// Answers a call, once; does nothing when nobody waits any more. The reply is
+// moved out; `detail` may be NULL.
+void nw__control_reply(uint64_t request, nw_status status,
+                       struct nw__message *reply, const char *detail);
+
+// No wake comes after this returns; what is waiting is destroyed, calls end with
+// NW_ESTOPPED. Harmless when it is called again. Thread: control.
 void nw__control_detach(void);
 
 #endif

@@ -1,11 +1,13 @@
-// Documents: an arena, the blobs that values point to, and the failure mark.
+// Documents: an arena, the blobs and references that values point to, and the
+// failure mark.
 //
 // Invariants
 //   The arena only grows; nothing in it is freed alone. A reset gives all of it
 //   back at once and keeps `first` and one block of moderate size, so that a
 //   document in a loop stops allocating.
 //   Every holding that is not gone is released exactly once: by a reset, by
-//   destroy, or by whoever took it.
+//   destroy, or by whoever took it. Every reference is dropped by a reset or by
+//   destroy.
 //   The first failure is remembered until the reset, because makers are nested
 //   and their results not looked at one by one.
 //
@@ -34,13 +36,18 @@ static nw_value constant(nw_doc *doc, nw_type type, bool boolean)
     return (nw_value){.doc = doc, .type = type, .as.boolean = boolean};
 }
 
-// The empty state, apart from blocks and holdings.
+// The empty state, apart from what was in it.
 static void doc_clear(nw_doc *doc)
 {
     doc->at = doc->first;
     doc->end = (uint8_t *)doc + NW__DOC_SIZE;
     doc->blocks = NULL;
     doc->holdings = NULL;
+    doc->helds = NULL;
+    doc->properties = NULL;
+    doc->properties_count = 0;
+    doc->properties_capacity = 0;
+    doc->error_changes = 0;
     doc->block_size = BLOCK_SIZE_MIN;
     doc->value_count = 0;
     doc->status = NW_OK;
@@ -56,6 +63,7 @@ nw_doc *nw_doc_create(void)
     doc_clear(doc);
     doc->spare = NULL;
     doc->undefined = constant(doc, NW_TYPE_UNDEFINED, false);
+    doc->hole = constant(doc, NW_TYPE_UNDEFINED, false);
     doc->null = constant(doc, NW_TYPE_NULL, false);
     doc->booleans[false] = constant(doc, NW_TYPE_BOOL, false);
     doc->booleans[true] = constant(doc, NW_TYPE_BOOL, true);
@@ -69,6 +77,13 @@ static void holdings_release(struct nw__holding *holding)
             holding->blob.release(holding->blob.data, holding->blob.size,
                                   holding->blob.hint);
         }
+    }
+}
+
+static void helds_drop(struct nw__held *held)
+{
+    for (; held != NULL; held = held->next) {
+        nw__ref_put(held->ref);
     }
 }
 
@@ -88,6 +103,7 @@ void nw_doc_destroy(nw_doc *doc)
         return;
     }
     holdings_release(doc->holdings);
+    helds_drop(doc->helds);
     blocks_free(doc->blocks);
     nw__free(doc->spare);
     nw__free(doc);
@@ -119,6 +135,7 @@ void nw_doc_reset(nw_doc *doc)
         return;
     }
     holdings_release(doc->holdings);
+    helds_drop(doc->helds);
     if (doc->blocks != NULL) {
         if (doc->spare == NULL) {
             doc->spare = blocks_pick_spare(&doc->blocks);
@@ -264,35 +281,79 @@ char *nw__doc_text(nw_doc *doc, const char *text, size_t size)
     return copy;
 }
 
-// -- blobs
+// -- what lies outside of the arena
 
-nw_status nw__doc_adopt_blobs(nw_doc *doc, struct nw__message *message,
-                              struct nw__holding **holdings)
+static void adopt_blobs(nw_doc *doc, struct nw__beside *beside,
+                        struct nw__holding *holdings)
 {
-    size_t count = message->blob_count;
-    struct nw__holding *records;
+    for (uint32_t i = 0; i < beside->blob_count; i++) {
+        struct nw__blob *blob = &beside->blobs[i];
 
-    *holdings = NULL;
-    if (count == 0) {
-        return NW_OK;
-    }
-    records = nw__doc_alloc(doc, count * sizeof(*records), sizeof(void *));
-    for (size_t i = 0; i < count; i++) {
-        struct nw__blob *blob = &message->blobs[i];
-
-        if (records != NULL) {
-            records[i] = (struct nw__holding){
+        if (holdings != NULL) {
+            holdings[i] = (struct nw__holding){
                 .next = doc->holdings,
                 .blob = *blob,
             };
-            doc->holdings = &records[i];
+            doc->holdings = &holdings[i];
         } else if (blob->release != NULL) {
             blob->release(blob->data, blob->size, blob->hint);
         }
     }
-    nw__free(message->blobs);
-    message->blobs = NULL;
-    message->blob_count = 0;
-    *holdings = records;
-    return records == NULL ? NW_ENOMEM : NW_OK;
+    beside->blob_count = 0;
+}
+
+static void adopt_refs(nw_doc *doc, struct nw__beside *beside,
+                       struct nw__held *helds)
+{
+    for (uint32_t i = 0; i < beside->ref_count; i++) {
+        struct nw__ref *ref = beside->refs[i].ref;
+
+        if (helds != NULL) {
+            helds[i] = (struct nw__held){.next = doc->helds, .ref = ref};
+            doc->helds = &helds[i];
+        } else {
+            nw__ref_put(ref);
+        }
+    }
+    beside->ref_count = 0;
+}
+
+nw_status nw__doc_adopt(nw_doc *doc, struct nw__message *message,
+                        struct nw__adopted *out)
+{
+    struct nw__beside *beside = message->beside;
+    size_t blob_count = nw__message_blob_count(message);
+    size_t ref_count = nw__message_ref_count(message);
+    uint8_t *room;
+
+    memset(out, 0, sizeof(*out));
+    if (blob_count + ref_count == 0) {
+        return NW_OK;
+    }
+    // One piece of memory, so that nothing is half adopted.
+    room = nw__doc_alloc(doc,
+                         blob_count * sizeof(*out->holdings) +
+                             ref_count * sizeof(*out->helds),
+                         sizeof(void *));
+    if (room != NULL) {
+        out->holdings = (struct nw__holding *)(void *)room;
+        out->helds = (struct nw__held *)(void *)(out->holdings + blob_count);
+        out->holding_count = (uint32_t)blob_count;
+        out->held_count = (uint32_t)ref_count;
+    }
+    adopt_blobs(doc, beside, out->holdings);
+    adopt_refs(doc, beside, out->helds);
+    return room == NULL ? NW_ENOMEM : NW_OK;
+}
+
+nw_status nw__doc_hold(nw_doc *doc, struct nw__ref *ref)
+{
+    struct nw__held *held = nw__doc_alloc(doc, sizeof(*held), sizeof(void *));
+
+    if (held == NULL) {
+        return NW_ENOMEM;
+    }
+    *held = (struct nw__held){.next = doc->helds, .ref = nw__ref_get(ref)};
+    doc->helds = held;
+    return NW_OK;
 }

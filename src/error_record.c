@@ -9,7 +9,6 @@
 
 #include "src/error_record.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,8 +19,7 @@
 
 #define UNREADABLE "the error could not be read: "
 
-// Enough for every double and every detail of the reader.
-#define NUMBER_TEXT_SIZE 32
+// Enough for every detail of the reader.
 #define DETAIL_TEXT_SIZE 128
 
 static const char *text_or(const nw_value *record, const char *key,
@@ -37,42 +35,79 @@ static nw_status code_read(nw_doc *doc, const nw_value *record,
                            const char **code)
 {
     const nw_value *value = nw_object_get(record, "code");
-    double number = nw_value_get_number(value);
-    char digits[NUMBER_TEXT_SIZE];
-    int size;
 
     *code = nw_value_get_string(value, NULL);
     if (nw_value_type(value) != NW_TYPE_NUMBER) {
         return NW_OK;
     }
-    size = snprintf(digits, sizeof(digits),
-                    number == trunc(number) && fabs(number) < 1e15 ? "%.0f"
-                                                                   : "%.17g",
-                    number);
-    *code = nw__doc_text(doc, digits, (size_t)size);
+    *code = nw__number_text(doc, nw_value_get_number(value));
     return *code == NULL ? NW_ENOMEM : NW_OK;
+}
+
+// The member if it is of that type and not empty, else NULL.
+static const nw_value *some_of(const nw_value *record, const char *key,
+                               nw_type type)
+{
+    const nw_value *member = nw_object_get(record, key);
+
+    return nw_value_type(member) == type && nw_value_size(member) > 0 ? member
+                                                                      : NULL;
+}
+
+// What was thrown was no Error: there is a message, but nothing of an Error's.
+static bool is_of_thrown(const nw_value *record)
+{
+    return nw_object_get(record, "name") == NULL &&
+           nw_object_get(record, "stack") == NULL &&
+           nw_object_get(record, "message") != NULL;
 }
 
 // One link of the chain, its cause left out.
 static nw_error *error_from(nw_doc *doc, const nw_value *record)
 {
     nw_error *error = nw__doc_alloc(doc, sizeof(*error), sizeof(void *));
-    const nw_value *properties = nw_object_get(record, "properties");
 
     if (error == NULL) {
         return NULL;
     }
     *error = (nw_error){
-        .name = text_or(record, "name", "Error"),
+        .name = text_or(record, "name", is_of_thrown(record) ? "" : "Error"),
         .message = text_or(record, "message", ""),
         .stack = text_or(record, "stack", ""),
+        .properties = some_of(record, "properties", NW_TYPE_OBJECT),
         .thrown = nw_object_get(record, "thrown"),
+        .errors = some_of(record, "errors", NW_TYPE_ARRAY),
     };
-    if (nw_value_type(properties) == NW_TYPE_OBJECT &&
-        nw_value_size(properties) > 0) {
-        error->properties = properties;
-    }
     return code_read(doc, record, &error->code) == NW_OK ? error : NULL;
+}
+
+// The Error that a record of the newer form holds, or NULL.
+static const nw_value *error_in(const nw_value *record)
+{
+    const nw_value *value = nw_object_get(record, "error");
+
+    if (nw_value_type(record) == NW_TYPE_ERROR) {
+        return record;
+    }
+    return nw_value_type(value) == NW_TYPE_ERROR ? value : NULL;
+}
+
+// A copy of at most `room` links that ends where they do.
+static nw_status chain_copy(nw_doc *doc, const nw_error *from, int room,
+                            const nw_error **link)
+{
+    for (; from != NULL && room > 0; from = from->cause, room--) {
+        nw_error *copy = nw__doc_alloc(doc, sizeof(*copy), sizeof(void *));
+
+        if (copy == NULL) {
+            return NW_ENOMEM;
+        }
+        *copy = *from;
+        copy->cause = NULL;
+        *link = copy;
+        link = &copy->cause;
+    }
+    return NW_OK;
 }
 
 static const nw_error *chain_from(nw_doc *doc, const nw_value *record)
@@ -81,8 +116,18 @@ static const nw_error *chain_from(nw_doc *doc, const nw_value *record)
     const nw_error **link = &first;
 
     for (int i = 0; i <= NW__ERROR_CAUSES_MAX; i++) {
+        const nw_value *value = error_in(record);
         nw_error *error;
 
+        if (value != NULL) {
+            int room = 1 + NW__ERROR_CAUSES_MAX - i;
+
+            if (chain_copy(doc, nw_value_get_error(value), room, link) !=
+                NW_OK) {
+                return NULL;
+            }
+            break;
+        }
         if (nw_value_type(record) != NW_TYPE_OBJECT) {
             break;
         }
@@ -109,7 +154,7 @@ const nw_error *nw__error_read(nw_doc *doc, struct nw__message *record)
         return NULL;
     }
     if (status == NW_OK) {
-        if (nw_value_type(value) == NW_TYPE_OBJECT) {
+        if (nw_value_type(value) == NW_TYPE_OBJECT || error_in(value) != NULL) {
             return chain_from(doc, value);
         }
         detail = "not a record";
@@ -142,8 +187,7 @@ static nw_value *readable_text(nw_doc *doc, const char *text)
 
 // `cause` is a record, or NULL.
 static nw_status record_write(struct nw__message *record, nw_status status,
-                              const char *text,
-                              const struct nw__message *cause)
+                              const char *text, const struct nw__message *cause)
 {
     nw_doc *doc = nw_doc_create();
     nw_value *object = doc != NULL ? nw_value_object(doc) : NULL;
@@ -160,13 +204,14 @@ static nw_status record_write(struct nw__message *record, nw_status status,
         if (cause != NULL && cause->size > 0) {
             struct nw__message copy = *cause;
 
-            // A record has no blobs, so the copy owns nothing.
-            NW_ASSERT(cause->blob_count == 0);
+            // The cause stays whole, so the copy owns nothing. One that cannot
+            // be read without what lies beside it is left out.
+            copy.beside = NULL;
             if (nw__wire_read(doc, &copy, &inner, 1, NULL) == NW_OK) {
                 nw_object_set(object, "cause", (nw_value *)inner);
             }
         }
-        result = nw__wire_write(record, &root, 1);
+        result = nw__wire_write(record, &root, 1, NULL, NULL);
     }
     nw_doc_destroy(doc);
     return result;

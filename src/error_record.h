@@ -1,11 +1,12 @@
-// Errors on the wire. The worker's bootstrap turns whatever was thrown into a
-// record, a plain object, because structured clone loses subclass names, codes
-// and own properties:
+// Errors on the wire. The worker's script (js/record.js) turns whatever was
+// thrown into a record, a plain object:
 //
-//   { name, message, stack, code?, cause?, properties?, thrown? }
-//
-// `cause` is a record again; `thrown` is there, with name "", when the thing
-// was no Error.
+//   { error }              an Error, as a value of that type
+//   { message, thrown? }   what was no Error: its text and, if it can be
+//                          cloned, the thing itself
+//   { name, message, stack, code?, cause?, errors?, properties?, thrown? }
+//                          either of them in parts; `cause` is a record again,
+//                          `thrown` is there, with name "", for no Error
 
 #ifndef NW_SRC_ERROR_RECORD_H
 #define NW_SRC_ERROR_RECORD_H
@@ -30,7 +31,7 @@ void nw__error_write(struct nw__message *record, nw_status status,
                      const char *text, const struct nw__message *cause);
 
 // An error of our own in `doc`. `code` may be NULL. NULL without memory.
-const nw_error *nw__error_make(nw_doc *doc, const char *name,
-                               const char *code, const char *message);
+const nw_error *nw__error_make(nw_doc *doc, const char *name, const char *code,
+                               const char *message);
 
 #endif

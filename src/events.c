@@ -81,12 +81,13 @@ static void run_output(struct nw__event *event)
 }
 
 // One chunk larger than all that may wait is taken when nothing does.
-static bool reserve(size_t size)
+static bool reserve(size_t size, bool force)
 {
     bool room;
 
     nw__mutex_lock(&output_lock);
-    room = output_bytes == 0 || output_bytes + size <= NW__OUTPUT_BYTES_MAX;
+    room = force || output_bytes == 0 ||
+           output_bytes + size <= NW__OUTPUT_BYTES_MAX;
     if (room) {
         output_bytes += size;
     }
@@ -95,11 +96,11 @@ static bool reserve(size_t size)
     return room;
 }
 
-bool nw__output(int fd, const void *data, size_t size)
+bool nw__output(int fd, const void *data, size_t size, bool force)
 {
     struct output *output;
 
-    if (!reserve(size)) {
+    if (!reserve(size, force)) {
         return false;
     }
     output = nw__alloc(sizeof(*output) + size);
@@ -112,7 +113,9 @@ bool nw__output(int fd, const void *data, size_t size)
     output->event.run = run_output;
     output->fd = fd;
     output->size = size;
-    memcpy(output->data, data, size);
+    if (size > 0) {
+        memcpy(output->data, data, size);
+    }
     nw__serial_post(&outputs, &output->event);
     return true;
 }

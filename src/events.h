@@ -20,10 +20,11 @@ void nw__events_post(struct nw__event *event);
 bool nw__events_is_current(void);
 
 // Queues bytes for descriptor 1 or 2 of the host; copied. False, with nothing
-// taken, while NW__OUTPUT_BYTES_MAX are waiting: try again later. Written with
+// taken, while NW__OUTPUT_BYTES_MAX are waiting: try again later. With `force`
+// they may be more. Written with
 // plain blocking calls, so the descriptors keep their modes, and what the host
 // has closed swallows it. Thread: any.
-bool nw__output(int fd, const void *data, size_t size);
+bool nw__output(int fd, const void *data, size_t size, bool force);
 
 // Runs and writes what is queued, then ends both threads. False when they did
 // not end by `deadline_ns`. Thread: any but the two. Blocks.

@@ -13,7 +13,9 @@
 
 #include <nwpool/json.h>
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "src/common.h"
@@ -26,6 +28,9 @@
 #define NODES_PER_VALUE 64
 
 #define NUMBER_INTEGER_MAX 9007199254740992.0 // 2^53
+
+#define MS_PER_DAY     INT64_C(86400000)
+#define DATE_TEXT_SIZE 96 // More than any, so that compilers see it.
 
 // -- from JSON
 
@@ -181,27 +186,149 @@ static json_t *json_from_bytes(const nw_value *value)
     return json;
 }
 
-// The JSON for `value`, of a container only an empty one; NULL without memory.
-static json_t *json_from(const nw_value *value)
+// The civil date of a day since 1970, by the Gregorian calendar. Years begin in
+// March here, so that the day of a leap year is the last one; an era is 400
+// years.
+static void civil_from_days(int64_t days, int64_t *year, int *month, int *day)
+{
+    int64_t shifted = days + 719468; // Since 0000-03-01.
+    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+    int64_t of_era = shifted - era * 146097;
+    int64_t year_of_era =
+        (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year =
+        of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t month_from_march = (5 * of_year + 2) / 153;
+
+    *day = (int)(of_year - (153 * month_from_march + 2) / 5 + 1);
+    *month = (int)(month_from_march < 10 ? month_from_march + 3
+                                         : month_from_march - 9);
+    *year = year_of_era + era * 400 + (*month <= 2);
+}
+
+// As Date.prototype.toJSON().
+static json_t *json_from_date(double date)
+{
+    char text[DATE_TEXT_SIZE];
+    int64_t ms;
+    int64_t days;
+    int64_t year;
+    int month;
+    int day;
+    int rest;
+
+    if (isnan(date)) {
+        return json_null();
+    }
+    ms = (int64_t)date;
+    days = ms / MS_PER_DAY - (ms % MS_PER_DAY < 0);
+    rest = (int)(ms - days * MS_PER_DAY);
+    civil_from_days(days, &year, &month, &day);
+    snprintf(text, sizeof(text),
+             year >= 0 && year <= 9999
+                 ? "%04" PRId64 "-%02d-%02dT%02d:%02d:%02d.%03dZ"
+                 : "%+07" PRId64 "-%02d-%02dT%02d:%02d:%02d.%03dZ",
+             year, month, day, rest / 3600000, rest / 60000 % 60,
+             rest / 1000 % 60, rest % 1000);
+    return json_string_nocheck(text);
+}
+
+// NW_ETYPE beyond what a double, and so every reader of JSON, holds exactly.
+static nw_status json_from_bigint(const nw_value *value, json_t **out)
+{
+    int64_t number;
+
+    if (nw_value_get_bigint(value, &number) != NW_OK ||
+        number > (int64_t)NUMBER_INTEGER_MAX ||
+        number < -(int64_t)NUMBER_INTEGER_MAX) {
+        return NW_ETYPE;
+    }
+    *out = json_integer(number);
+    return *out == NULL ? NW_ENOMEM : NW_OK;
+}
+
+// Sets a member that is text, or leaves it out if there is none.
+static int set_text(json_t *json, const char *key, const nw_value *text)
+{
+    if (nw_value_type(text) == NW_TYPE_NUMBER) {
+        return json_object_set_new_nocheck(json, key,
+                                           json_from_number(text->as.number));
+    }
+    return text == NULL ? 0
+                        : json_object_set_new_nocheck(
+                              json, key,
+                              json_stringn_nocheck(text->as.text, text->size));
+}
+
+// What of an error is no container.
+static json_t *json_from_error(const nw_value *value)
+{
+    const struct nw__error_parts *parts = value->as.error;
+    json_t *json = json_object();
+
+    if (json == NULL) {
+        return NULL;
+    }
+    if (json_object_set_new_nocheck(
+            json, "name", json_string_nocheck(parts->shown.name)) != 0 ||
+        json_object_set_new_nocheck(
+            json, "message", json_string_nocheck(parts->shown.message)) != 0 ||
+        set_text(json, "code", parts->code) != 0 ||
+        set_text(json, "stack", parts->stack) != 0) {
+        json_decref(json);
+        return NULL;
+    }
+    return json;
+}
+
+// Makes the JSON for `value`, of a container only its beginning. NW_ENOMEM;
+// NW_ETYPE for what JSON has nothing for.
+static nw_status json_from(const nw_value *value, json_t **out)
 {
     switch ((nw_type)value->type) {
     case NW_TYPE_UNDEFINED:
     case NW_TYPE_NULL:
+        *out = json_null();
         break;
     case NW_TYPE_BOOL:
-        return json_boolean(value->as.boolean);
+        *out = json_boolean(value->as.boolean);
+        break;
     case NW_TYPE_NUMBER:
-        return json_from_number(value->as.number);
+        *out = json_from_number(value->as.number);
+        break;
     case NW_TYPE_STRING:
-        return json_stringn_nocheck(value->as.text, value->size);
+        *out = json_stringn_nocheck(value->as.text, value->size);
+        break;
     case NW_TYPE_ARRAY:
-        return json_array();
+        *out = json_array();
+        break;
     case NW_TYPE_OBJECT:
-        return json_object();
+        *out = json_object();
+        break;
     case NW_TYPE_BYTES:
-        return json_from_bytes(value);
+        *out = json_from_bytes(value);
+        break;
+    case NW_TYPE_DATE:
+        *out = json_from_date(value->as.number);
+        break;
+    case NW_TYPE_ERROR:
+        *out = json_from_error(value);
+        break;
+    case NW_TYPE_BIGINT:
+        return json_from_bigint(value, out);
+    case NW_TYPE_BOXED:
+        // A primitive, so this goes no deeper.
+        return json_from(value->as.boxed, out);
+    case NW_TYPE_REGEXP:
+    case NW_TYPE_MAP:
+    case NW_TYPE_SET:
+    case NW_TYPE_PORT:
+    case NW_TYPE_HOST:
+    case NW_TYPE_WASM_MODULE:
+    case NW_TYPE_WASM_MEMORY:
+        return NW_ETYPE;
     }
-    return json_null();
+    return *out == NULL ? NW_ENOMEM : NW_OK;
 }
 
 // True when the value is open already, that is, contains itself. Most values
@@ -241,11 +368,12 @@ static nw_status to_json_open(struct to_json *state, const nw_value *value,
         return NW_ELIMIT;
     }
     state->nodes_left--;
-    *out = json_from(value);
-    if (*out == NULL) {
-        return NW_ENOMEM;
+    status = json_from(value, out);
+    if (status != NW_OK) {
+        return status;
     }
-    if (value->type != NW_TYPE_ARRAY && value->type != NW_TYPE_OBJECT) {
+    if (value->type != NW_TYPE_ARRAY && value->type != NW_TYPE_OBJECT &&
+        value->type != NW_TYPE_ERROR) {
         return NW_OK;
     }
     status = nw__walk_push(&state->walk, &frame);
@@ -259,38 +387,63 @@ static nw_status to_json_open(struct to_json *state, const nw_value *value,
     return status;
 }
 
+// The next child of a container, NULL behind the last; `key` is NULL for an
+// item of an array.
+static const nw_value *next_child(struct nw__walk_frame *frame,
+                                  const char **key, size_t *key_size)
+{
+    const nw_value *container = frame->container;
+    size_t index = frame->index++;
+
+    *key = NULL;
+    *key_size = 0;
+    if (container->type == NW_TYPE_ARRAY) {
+        return nw_array_get(container, index);
+    }
+    if (container->type == NW_TYPE_OBJECT) {
+        return nw_object_at(container, index, key, key_size);
+    }
+    if (index < 2) {
+        const struct nw__error_parts *parts = container->as.error;
+        const nw_value *part = index == 0 ? parts->cause : parts->errors;
+
+        *key = index == 0 ? "cause" : "errors";
+        *key_size = strlen(*key);
+        // Undefined is left out.
+        return part == NULL ? &container->doc->undefined : part;
+    }
+    return nw_object_at(container->as.error->properties, index - 2, key,
+                        key_size);
+}
+
 // Converts the next child. What is set into `json` is the container's even if
 // that fails: jansson's "new" functions take the reference in any case.
 static nw_status to_json_step(struct to_json *state)
 {
     struct nw__walk_frame *frame = nw__walk_top(&state->walk);
-    const nw_value *container = frame->container;
     json_t *json = frame->partner;
-    const nw_value *child;
     const char *key;
     size_t key_size;
+    const nw_value *child = next_child(frame, &key, &key_size);
     json_t *part;
     nw_status status;
     int failed;
 
-    if (frame->index == container->size) {
+    if (child == NULL) {
         nw__walk_pop(&state->walk);
         return NW_OK;
     }
-    if (container->type == NW_TYPE_ARRAY) {
-        child = nw_array_get(container, frame->index++);
-        status = to_json_open(state, child, &part);
-        failed = status == NW_OK && json_array_append_new(json, part) != 0;
-    } else {
-        child = nw_object_at(container, frame->index++, &key, &key_size);
-        if (child->type == NW_TYPE_UNDEFINED) {
-            return NW_OK;
-        }
-        status = to_json_open(state, child, &part);
-        failed = status == NW_OK &&
-                 json_object_setn_new_nocheck(json, key, key_size, part) != 0;
+    if (key != NULL && child->type == NW_TYPE_UNDEFINED) {
+        return NW_OK;
     }
-    return failed ? NW_ENOMEM : status;
+    status = to_json_open(state, child, &part);
+    if (status != NW_OK) {
+        return status;
+    }
+    failed = key == NULL
+                 ? json_array_append_new(json, part)
+                 : json_object_setn_new_nocheck(json, key, key_size, part);
+    return failed != 0 ? NW_ENOMEM : NW_OK;
 }
 
 nw_status nw_value_to_json(const nw_value *value, json_t **out)

@@ -246,8 +246,7 @@ static bool start_assigned(struct nw__lane *lane, uint64_t now_ns,
     return job != NULL;
 }
 
-bool nw__lane_next(struct nw__lane *lane, uint64_t now_ns,
-                   struct nw__run *out)
+bool nw__lane_next(struct nw__lane *lane, uint64_t now_ns, struct nw__run *out)
 {
     bool started = start_assigned(lane, now_ns, out);
 

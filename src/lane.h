@@ -64,8 +64,7 @@ void nw__job_list_push(struct nw__job_list *list, struct nw__job *job);
 struct nw__job *nw__job_list_pop(struct nw__job_list *list);
 // Moves all of `from` behind, or in front of, what `list` holds.
 void nw__job_list_append(struct nw__job_list *list, struct nw__job_list *from);
-void nw__job_list_prepend(struct nw__job_list *list,
-                          struct nw__job_list *from);
+void nw__job_list_prepend(struct nw__job_list *list, struct nw__job_list *from);
 // Moves the last `count` jobs of `from` to the end of `to`.
 void nw__job_list_split_tail(struct nw__job_list *from, uint32_t count,
                              struct nw__job_list *to);
@@ -157,8 +156,7 @@ bool nw__lane_attach(struct nw__lane *lane, void (*wake)(void *context),
 // The next job, which is now running; false when there is none or the lane is
 // closed. `now_ns` is a recent time; the arguments of `out` must be empty, and
 // are the caller's afterwards. Never blocks for long.
-bool nw__lane_next(struct nw__lane *lane, uint64_t now_ns,
-                   struct nw__run *out);
+bool nw__lane_next(struct nw__lane *lane, uint64_t now_ns, struct nw__run *out);
 
 // Ends the running job with `outcome`, which is left empty. False, with nothing
 // changed, when it was taken away meanwhile.

@@ -23,7 +23,7 @@ void nw__message_init(struct nw__message *message)
 
 static bool message_is_empty(const struct nw__message *message)
 {
-    return message->data == NULL && message->blobs == NULL;
+    return message->data == NULL && message->beside == NULL;
 }
 
 static void blob_release(struct nw__blob *blob)
@@ -34,12 +34,48 @@ static void blob_release(struct nw__blob *blob)
     memset(blob, 0, sizeof(*blob));
 }
 
+static void beside_destroy(struct nw__beside *beside)
+{
+    if (beside == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < beside->blob_count; i++) {
+        blob_release(&beside->blobs[i]);
+    }
+    for (uint32_t i = 0; i < beside->ref_count; i++) {
+        nw__ref_put(beside->refs[i].ref);
+    }
+    nw__free(beside);
+}
+
+// One allocation holds the struct and both lists.
+nw_status nw__message_reserve_beside(struct nw__message *message,
+                                     uint32_t blob_count, uint32_t ref_count)
+{
+    size_t blobs_size = (size_t)blob_count * sizeof(struct nw__blob);
+    size_t refs_size = (size_t)ref_count * sizeof(struct nw__attached);
+    struct nw__beside *beside;
+
+    NW_ASSERT(message->beside == NULL);
+
+    if (blob_count == 0 && ref_count == 0) {
+        return NW_OK;
+    }
+    beside = nw__alloc_zero(sizeof(*beside) + blobs_size + refs_size);
+    if (beside == NULL) {
+        return NW_ENOMEM;
+    }
+    beside->blobs = (struct nw__blob *)(void *)(beside + 1);
+    beside->refs = (struct nw__attached *)(void *)(beside->blobs + blob_count);
+    beside->blob_count = blob_count;
+    beside->ref_count = ref_count;
+    message->beside = beside;
+    return NW_OK;
+}
+
 void nw__message_fini(struct nw__message *message)
 {
-    for (uint32_t i = 0; i < message->blob_count; i++) {
-        blob_release(&message->blobs[i]);
-    }
-    nw__free(message->blobs);
+    beside_destroy(message->beside);
     if (message->data != message->small) {
         nw__free(message->data);
     }
@@ -92,7 +128,7 @@ void nw__message_adopt(struct nw__message *message, uint8_t *data, size_t size)
 nw_status nw__message_copy(struct nw__message *to,
                            const struct nw__message *from)
 {
-    NW_ASSERT(from->blob_count == 0);
+    NW_ASSERT(from->beside == NULL);
     if (nw__message_reserve(to, from->size) != NW_OK) {
         return NW_ENOMEM;
     }

@@ -12,6 +12,8 @@
 
 #include <nwpool/value.h>
 
+#include "src/ref.h"
+
 NW_EXTERN_C_BEGIN // codec.cc is C++.
 
 // Chosen so that nw__message is 64 bytes, one cache line.
@@ -26,19 +28,52 @@ struct nw__blob {
     void *hint;
 };
 
+// What is named on the wire by its index here: by SharedArrayBuffer and
+// WebAssembly tags, and by host objects of kind NW__WIRE_HOST_OBJECT. Each entry
+// holds one reference.
+struct nw__attached {
+    struct nw__ref *ref;
+    bool transfer; // A host object that moves with the message.
+};
+
+// What travels beside the bytes. Most messages have none of it.
+struct nw__beside {
+    struct nw__blob *blobs;
+    struct nw__attached *refs;
+    uint32_t blob_count;
+    uint32_t ref_count;
+};
+
 struct nw__message {
     uint8_t *data; // == small for a short message.
     size_t size;
-    struct nw__blob *blobs;
-    uint32_t blob_count;
-    uint32_t value_count; // Values one after the other behind one header.
+    struct nw__beside *beside; // NULL: nothing.
+    uint32_t value_count;      // Values one after the other behind one header.
+    uint32_t reserved;
     uint8_t small[NW__MESSAGE_INLINE];
 };
+
+// How many there are; 0 without a `beside`.
+static inline uint32_t nw__message_blob_count(const struct nw__message *message)
+{
+    return message->beside == NULL ? 0 : message->beside->blob_count;
+}
+
+static inline uint32_t nw__message_ref_count(const struct nw__message *message)
+{
+    return message->beside == NULL ? 0 : message->beside->ref_count;
+}
+
+// Gives an empty message room for what will travel beside it, all zero; the
+// counts are set. None of either: nothing is allocated. NW_ENOMEM.
+nw_status nw__message_reserve_beside(struct nw__message *message,
+                                     uint32_t blob_count, uint32_t ref_count);
 
 // An all-zero message is empty and valid for fini.
 void nw__message_init(struct nw__message *message);
 
-// Releases every blob that is still there. Takes an all-zero message.
+// Releases every blob that is still there and drops every reference. Takes an
+// all-zero message.
 void nw__message_fini(struct nw__message *message);
 
 // Moves; `from` is empty afterwards. `to` must be empty.
@@ -53,8 +88,7 @@ nw_status nw__message_reserve(struct nw__message *message, size_t size);
 
 // Takes malloc'ed bytes (of nw__alloc) as they are, or copies short ones into
 // the struct and frees them.
-void nw__message_adopt(struct nw__message *message, uint8_t *data,
-                       size_t size);
+void nw__message_adopt(struct nw__message *message, uint8_t *data, size_t size);
 
 NW_EXTERN_C_END
 

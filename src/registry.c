@@ -1,6 +1,7 @@
 // Lock order: registry.lock is a leaf. Sinks are called without it: only the
-// control thread removes an entry, and only the control thread calls sinks, so
-// an owner cannot go away between the look-up and the call.
+// control thread removes an entry, after the worker's own thread has ended, and
+// only these two call sinks. So an owner cannot go away between
+// the look-up and the call.
 
 #include "src/registry.h"
 
@@ -8,8 +9,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <nwpool/worker.h>
+
 #include "src/common.h"
-#include "src/control.h"
+#include "src/events.h"
 #include "src/hooks.h"
 #include "src/lane.h"
 
@@ -19,9 +22,10 @@
 struct entry {
     struct entry *next;
     uint32_t number;
-    const struct nw__worker_sink *sink;
-    void *owner;
-    struct nw__lane *lane;
+    struct nw__worker_spec spec;
+
+    // -- protected by registry.lock
+    struct nw__message uncaught; // What it may be dying of.
 };
 
 static struct {
@@ -67,18 +71,26 @@ static struct entry *extract(uint32_t number)
     return found;
 }
 
+// Caller holds the lock.
+static struct entry *find(uint32_t number)
+{
+    struct entry *entry = registry.buckets[number % BUCKETS];
+
+    while (entry != NULL && entry->number != number) {
+        entry = entry->next;
+    }
+    return entry;
+}
+
 // A copy, so that it can be used without the lock. False if there is none.
-static bool look_up(uint32_t number, struct entry *out)
+static bool look_up(uint32_t number, struct nw__worker_spec *out)
 {
     struct entry *entry;
 
     nw__mutex_lock(&registry.lock);
-    entry = registry.buckets[number % BUCKETS];
-    while (entry != NULL && entry->number != number) {
-        entry = entry->next;
-    }
+    entry = find(number);
     if (entry != NULL) {
-        *out = *entry;
+        *out = entry->spec;
     }
     nw__mutex_unlock(&registry.lock);
 
@@ -95,63 +107,64 @@ char *nw__worker_directory(void)
     return copy;
 }
 
-static struct nw__command *start_command(uint32_t number,
-                                         const struct nw__worker_spec *spec)
+// Before the command is sent: the exit must find it. False without memory.
+static bool enter(uint32_t number, const struct nw__worker_spec *spec)
 {
-    struct nw__command *command =
-        nw__command_create(NW__COMMAND_START, number);
-
-    if (command == NULL) {
-        return NULL;
-    }
-    command->delay_ms = spec->delay_ms;
-    command->directory = nw__strdup(spec->directory);
-    if (spec->lane != NULL) {
-        command->module = spec->lane->module;
-    } else if (spec->file != NULL) {
-        command->file = nw__strdup(spec->file);
-    } else {
-        command->source = nw__strdup(spec->source);
-    }
-    if (command->directory == NULL ||
-        (command->module == NULL && command->file == NULL &&
-         command->source == NULL)) {
-        nw__command_destroy(command);
-        return NULL;
-    }
-    return command;
-}
-
-nw_status nw__worker_spawn(uint32_t number,
-                           const struct nw__worker_spec *spec)
-{
-    struct nw__command *command = start_command(number, spec);
     struct entry *entry = nw__alloc_zero(sizeof(*entry));
-    nw_status status;
 
-    if (command == NULL || entry == NULL) {
-        nw__command_destroy(command);
-        nw__free(entry);
-        return NW_ENOMEM;
+    if (entry == NULL) {
+        return false;
     }
     entry->number = number;
-    entry->sink = spec->sink;
-    entry->owner = spec->owner;
-    entry->lane = spec->lane;
-    // Before the command: the exit must find it.
+    entry->spec = *spec;
     insert(entry);
+    return true;
+}
 
-    status = nw__control_send(command);
-    if (status != NW_OK) {
-        entry = extract(number);
-        if (entry == NULL) {
-            // The end of the control environment was quicker and has called
-            // `exited` already: for the caller the worker started and died.
-            return NW_OK;
-        }
-        nw__free(entry);
+static void entry_free(struct entry *entry)
+{
+    nw__message_fini(&entry->uncaught);
+    nw__free(entry);
+}
+
+// The command came to nothing. NW_OK all the same when the end of the control
+// environment was quicker and has called `exited`: for the caller the worker
+// started and died.
+static nw_status leave(uint32_t number, nw_status status)
+{
+    struct entry *entry;
+
+    if (status == NW_OK) {
+        return NW_OK;
     }
+    entry = extract(number);
+    if (entry == NULL) {
+        return NW_OK;
+    }
+    entry_free(entry);
     return status;
+}
+
+nw_status nw__worker_spawn(uint32_t number, const struct nw__worker_spec *spec,
+                           struct nw__command *start)
+{
+    if (!enter(number, spec)) {
+        nw__command_destroy(start);
+        return NW_ENOMEM;
+    }
+    return leave(number, nw__control_send(start));
+}
+
+nw_status nw__worker_spawn_call(uint32_t number,
+                                const struct nw__worker_spec *spec,
+                                struct nw__command *start,
+                                struct nw__message *reply)
+{
+    if (!enter(number, spec)) {
+        nw__command_destroy(start);
+        return NW_ENOMEM;
+    }
+    return leave(number, nw__control_call(start, NW__NEVER, reply));
 }
 
 nw_status nw__worker_terminate(uint32_t number)
@@ -168,44 +181,128 @@ nw_status nw__worker_terminate(uint32_t number)
 
 struct nw__lane *nw__worker_lane(uint32_t number)
 {
-    struct entry entry;
+    struct nw__worker_spec spec;
 
-    return look_up(number, &entry) ? entry.lane : NULL;
+    return look_up(number, &spec) ? spec.lane : NULL;
 }
 
-void nw__worker_online(uint32_t number)
+nw__worker_body *nw__worker_body_of(uint32_t number, void **data)
 {
-    struct entry entry;
+    struct nw__worker_spec spec = {0};
 
-    if (look_up(number, &entry)) {
-        entry.sink->online(entry.owner);
+    look_up(number, &spec);
+    *data = spec.body_data;
+    return spec.body;
+}
+
+// -- the worker's own thread
+
+bool nw__worker_printed(uint32_t number, const struct nw__printed *printed)
+{
+    struct nw__worker_spec spec = {0};
+
+    if (number != 0 && look_up(number, &spec) && spec.sink->printed != NULL) {
+        return spec.sink->printed(spec.owner, printed);
     }
+    return nw__output(printed->fd, printed->data, printed->size,
+                      printed->force);
 }
 
-void nw__worker_message(uint32_t number, struct nw__message *message)
+void nw__worker_uncaught(uint32_t number, struct nw__message *record)
 {
-    struct entry entry;
+    struct nw__message old = {0};
+    struct entry *entry;
 
-    if (look_up(number, &entry)) {
-        entry.sink->message(entry.owner, message);
+    nw__mutex_lock(&registry.lock);
+    entry = find(number);
+    if (entry != NULL) {
+        nw__message_move(&old, &entry->uncaught);
+        nw__message_move(&entry->uncaught, record);
     }
+    nw__mutex_unlock(&registry.lock);
+
+    nw__message_fini(&old);
 }
 
-void nw__worker_message_error(uint32_t number, struct nw__message *record)
-{
-    struct entry entry;
+static _Thread_local struct {
+    uint32_t number;
+    uint32_t thread_id;
+} current;
 
-    if (look_up(number, &entry)) {
-        entry.sink->message_error(entry.owner, record);
+void nw__thread_is_worker(uint32_t number, uint32_t thread_id)
+{
+    current.number = number;
+    current.thread_id = thread_id;
+}
+
+bool nw_is_main_thread(void)
+{
+    return current.number == 0;
+}
+
+int64_t nw_thread_id(void)
+{
+    return current.thread_id;
+}
+
+// -- the control thread's side
+
+bool nw__worker_online(uint32_t number)
+{
+    struct nw__worker_spec spec;
+
+    return !look_up(number, &spec) || spec.sink->online(spec.owner);
+}
+
+bool nw__worker_message(uint32_t number, struct nw__message *message)
+{
+    struct nw__worker_spec spec;
+
+    return !look_up(number, &spec) || spec.sink->message(spec.owner, message);
+}
+
+bool nw__worker_message_error(uint32_t number, struct nw__message *record)
+{
+    struct nw__worker_spec spec;
+
+    return !look_up(number, &spec) ||
+           spec.sink->message_error(spec.owner, record);
+}
+
+bool nw__worker_error(uint32_t number, struct nw__message *record)
+{
+    struct nw__worker_spec spec;
+
+    return !look_up(number, &spec) || spec.sink->error(spec.owner, record);
+}
+
+bool nw__worker_died_uncaught(uint32_t number, struct nw__message *record)
+{
+    struct nw__message uncaught = {0};
+    struct entry *entry;
+    bool taken;
+
+    nw__mutex_lock(&registry.lock);
+    entry = find(number);
+    if (entry != NULL) {
+        nw__message_move(&uncaught, &entry->uncaught);
     }
+    nw__mutex_unlock(&registry.lock);
+
+    taken = nw__worker_error(number, uncaught.size > 0 ? &uncaught : record);
+    if (!taken && uncaught.size > 0) {
+        nw__worker_uncaught(number, &uncaught); // For the next try.
+    }
+    nw__message_fini(&uncaught);
+    return taken;
 }
 
-void nw__worker_error(uint32_t number, struct nw__message *record)
+void nw__worker_written(uint32_t number, size_t size)
 {
-    struct entry entry;
+    struct nw__worker_spec spec;
 
-    if (look_up(number, &entry)) {
-        entry.sink->error(entry.owner, record);
+    if (look_up(number, &spec) && spec.sink->written != NULL) {
+        spec.sink->written(spec.owner, size);
     }
 }
 
@@ -216,8 +313,8 @@ static void end(struct entry *entry, int exit_code)
     if (hooks != NULL) {
         hooks->worker_exited(entry->number, exit_code);
     }
-    entry->sink->exited(entry->owner, exit_code);
-    nw__free(entry);
+    entry->spec.sink->exited(entry->spec.owner, exit_code);
+    entry_free(entry);
 }
 
 void nw__worker_exited(uint32_t number, int exit_code)

@@ -33,10 +33,12 @@
 #include "src/binding.h"
 #include "src/common.h"
 #include "src/control.h"
+#include "src/detail.h"
 #include "src/engine/engine.h"
 #include "src/events.h"
 #include "src/js/scripts.h"
 #include "src/options.h"
+#include "src/port_events.h"
 #include "src/registry.h"
 
 // V8 takes about 1 MiB below where it first looked; Node's own worker threads
@@ -370,8 +372,11 @@ static void *control_main(void *unused)
     // Unless it was asked to, it died; nobody may wait for it then.
     runtime.state = STATE_STOPPING;
     nw__mutex_unlock(&runtime.lock);
+    // Before threads are joined: one of them may wait for an answer.
+    nw__control_detach();
     nw__engine_close();
     nw__worker_all_exited(code);
+    nw__port_all_closed();
     set_state(STATE_STOPPED);
     return NULL;
 }
@@ -513,6 +518,7 @@ nw_status nw_runtime_start(const nw_runtime_options *options)
     nw_status status;
     bool first;
 
+    nw__detail_clear();
     if (nw__runtime_forked()) {
         return NW_EFORKED;
     }
@@ -593,6 +599,7 @@ nw_status nw_runtime_stop(uint32_t timeout_ms)
     nw_status status;
     bool started;
 
+    nw__detail_clear();
     if (nw__runtime_forked()) {
         return NW_EFORKED;
     }

@@ -1,5 +1,6 @@
-// Values: makers and readers of everything but containers, which are in
-// container.c.
+// Values: makers and readers of what has no parts. Bytes are in bytes.c, BigInts
+// in bigint.c, containers in container.c and collection.c, errors in
+// error_value.c.
 //
 // Invariants
 //   A maker either returns a value or marks the document; there is no third
@@ -7,22 +8,27 @@
 //   Text is valid UTF-8 without exception: it is checked where it enters, and
 //   everything behind relies on it.
 //   Constants (undefined, null, booleans) are one value per document.
-//   Whether bytes are still there is asked of the value and of its holding,
-//   because several values may show parts of one holding.
 
 #include "src/value.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "src/common.h"
 #include "src/text.h"
 
 #define NUMBER_INTEGER_MAX 9007199254740992.0 // 2^53
+#define DATE_MS_MAX        8.64e15
+#define NUMBER_TEXT_SIZE   32 // Enough for every double.
+
+// All flags of a RegExp, in alphabetical order.
+#define REGEXP_FLAGS "dgimsuvy"
 
 // -- makers
 
-static nw_value *value_new(nw_doc *doc, nw_type type)
+// Static, for the sake of the makers here: they are what a message consists of.
+static inline nw_value *value_new(nw_doc *doc, nw_type type)
 {
     nw_value *value;
 
@@ -33,6 +39,7 @@ static nw_value *value_new(nw_doc *doc, nw_type type)
     if (value != NULL) {
         value->doc = doc;
         value->type = (uint8_t)type;
+        value->view = 0;
         value->flags = 0;
         value->size = 0;
         doc->value_count++;
@@ -40,8 +47,12 @@ static nw_value *value_new(nw_doc *doc, nw_type type)
     return value;
 }
 
-// NULL, with the document (if there is one) marked.
-static nw_value *value_fail(nw_doc *doc, nw_status status)
+nw_value *nw__value_new(nw_doc *doc, nw_type type)
+{
+    return value_new(doc, type);
+}
+
+nw_value *nw__value_fail(nw_doc *doc, nw_status status)
 {
     if (doc != NULL) {
         nw__doc_fail(doc, status);
@@ -81,7 +92,7 @@ nw_value *nw__value_string_room(nw_doc *doc, size_t size, bool ascii,
 
     *text = NULL;
     if (size > NW_VALUE_SIZE_MAX) {
-        return value_fail(doc, NW_ELIMIT);
+        return nw__value_fail(doc, NW_ELIMIT);
     }
     value = value_new(doc, NW_TYPE_STRING);
     if (value == NULL) {
@@ -101,7 +112,7 @@ nw_value *nw__value_string_room(nw_doc *doc, size_t size, bool ascii,
 nw_value *nw_value_string(nw_doc *doc, const char *text)
 {
     if (text == NULL) {
-        return value_fail(doc, NW_EINVAL);
+        return nw__value_fail(doc, NW_EINVAL);
     }
     return nw_value_string_n(doc, text, strlen(text));
 }
@@ -113,11 +124,11 @@ nw_value *nw_value_string_n(nw_doc *doc, const char *text, size_t size)
     char *room;
 
     if (text == NULL && size > 0) {
-        return value_fail(doc, NW_EINVAL);
+        return nw__value_fail(doc, NW_EINVAL);
     }
     ascii = nw__text_is_ascii(text, size);
     if (!ascii && !nw__utf8_is_valid(text, size)) {
-        return value_fail(doc, NW_EINVAL);
+        return nw__value_fail(doc, NW_EINVAL);
     }
     value = nw__value_string_room(doc, size, ascii, &room);
     if (value != NULL && size > 0) {
@@ -133,6 +144,7 @@ nw_value *nw_value_array(nw_doc *doc)
     if (value != NULL) {
         value->as.array.items = NULL;
         value->as.array.capacity = 0;
+        value->as.array.properties = 0;
     }
     return value;
 }
@@ -148,96 +160,192 @@ nw_value *nw_value_object(nw_doc *doc)
     return value;
 }
 
-static nw_value *value_bytes_over(nw_doc *doc, const void *data, size_t size,
-                                  struct nw__holding *holding)
+nw_value *nw_value_date(nw_doc *doc, double ms)
 {
-    nw_value *value = value_new(doc, NW_TYPE_BYTES);
+    nw_value *value = value_new(doc, NW_TYPE_DATE);
 
     if (value != NULL) {
-        value->size = (uint32_t)size;
-        value->as.bytes.data = data;
-        value->as.bytes.holding = holding;
+        // As JavaScript: no fraction, no minus zero, and NaN beyond the limit,
+        // which NaN itself fails.
+        value->as.number =
+            fabs(ms) <= DATE_MS_MAX ? trunc(ms) + 0.0 : (double)NAN;
     }
     return value;
 }
 
-nw_value *nw_value_bytes(nw_doc *doc, const void *data, size_t size)
+// Copies the flags in alphabetical order. False when one is unknown or comes
+// twice, or "u" meets "v".
+static bool regexp_flags_sort(const char *flags, char *sorted)
 {
-    void *copy = NULL;
+    size_t count = 0;
 
-    if (doc == NULL) {
-        return NULL;
-    }
-    if (size > NW_VALUE_SIZE_MAX) {
-        return value_fail(doc, NW_ELIMIT);
-    }
-    if (size > 0) {
-        if (data == NULL) {
-            return value_fail(doc, NW_EINVAL);
+    for (const char *flag = REGEXP_FLAGS; *flag != '\0'; flag++) {
+        if (strchr(flags, *flag) != NULL) {
+            sorted[count++] = *flag;
         }
-        copy = nw__doc_alloc(doc, size, 16);
-        if (copy == NULL) {
-            return NULL;
-        }
-        memcpy(copy, data, size);
     }
-    return value_bytes_over(doc, copy, size, NULL);
+    sorted[count] = '\0';
+    return count == strlen(flags) &&
+           (strchr(sorted, 'u') == NULL || strchr(sorted, 'v') == NULL);
 }
 
-nw_value *nw_value_bytes_lend(nw_doc *doc, void *data, size_t size,
-                              nw_release_cb *release, void *hint)
+nw_value *nw__value_regexp(nw_doc *doc, const char *source, size_t size,
+                           const char *flags)
 {
-    struct nw__holding *holding;
+    char sorted[sizeof(REGEXP_FLAGS)];
+    nw_value *value;
+
+    if (!regexp_flags_sort(flags, sorted)) {
+        return NULL;
+    }
+    value = value_new(doc, NW_TYPE_REGEXP);
+    if (value == NULL) {
+        return NULL;
+    }
+    value->size = (uint32_t)size;
+    value->as.regexp.source = nw__doc_text(doc, source, size);
+    if (value->as.regexp.source == NULL) {
+        return NULL;
+    }
+    value->as.regexp.flags = nw__doc_text(doc, sorted, strlen(sorted));
+    return value->as.regexp.flags == NULL ? NULL : value;
+}
+
+nw_value *nw_value_regexp(nw_doc *doc, const char *source, const char *flags)
+{
+    size_t size = source == NULL ? 0 : strlen(source);
     nw_value *value;
 
     if (doc == NULL) {
         return NULL;
     }
+    flags = flags == NULL ? "" : flags;
+    if (source == NULL || !nw__utf8_is_valid(source, size) ||
+        strchr(flags, 'v') != NULL) {
+        return nw__value_fail(doc, NW_EINVAL);
+    }
     if (size > NW_VALUE_SIZE_MAX) {
-        return value_fail(doc, NW_ELIMIT);
+        return nw__value_fail(doc, NW_ELIMIT);
     }
-    if (data == NULL && size > 0) {
-        return value_fail(doc, NW_EINVAL);
+    value = nw__value_regexp(doc, source, size, flags);
+    if (value == NULL && doc->status == NW_OK) {
+        return nw__value_fail(doc, NW_EINVAL);
     }
-    holding = nw__doc_alloc(doc, sizeof(*holding), sizeof(void *));
-    if (holding == NULL) {
-        return NULL;
-    }
-    value = value_bytes_over(doc, data, size, holding);
-    if (value == NULL) {
-        return NULL;
-    }
-    // Linked last: until here the memory is still the caller's.
-    *holding = (struct nw__holding){
-        .next = doc->holdings,
-        .blob = {data, size, release, hint},
-        .lent = true,
-    };
-    doc->holdings = holding;
     return value;
 }
 
-nw_value *nw__value_bytes_held(nw_doc *doc, struct nw__holding *holding,
-                               size_t offset, size_t size)
+nw_value *nw_value_boxed(nw_doc *doc, nw_value *primitive)
 {
-    const uint8_t *data = holding->blob.data;
+    nw_value *value;
 
-    NW_ASSERT(offset <= holding->blob.size);
-    NW_ASSERT(size <= holding->blob.size - offset);
-    if (size > NW_VALUE_SIZE_MAX) {
-        return value_fail(doc, NW_ELIMIT);
+    if (doc == NULL) {
+        return NULL;
     }
-    return value_bytes_over(doc, data == NULL ? NULL : data + offset, size,
-                            holding);
+    switch (nw_value_type(primitive)) {
+    case NW_TYPE_BOOL:
+    case NW_TYPE_NUMBER:
+    case NW_TYPE_STRING:
+    case NW_TYPE_BIGINT:
+        break;
+    default:
+        return nw__value_fail(doc, NW_EINVAL);
+    }
+    if (primitive->doc != doc) {
+        return nw__value_fail(doc, NW_EINVAL);
+    }
+    value = value_new(doc, NW_TYPE_BOXED);
+    if (value != NULL) {
+        value->as.boxed = primitive;
+    }
+    return value;
 }
 
-nw_value *nw__value_bytes_part(nw_value *whole, size_t offset, size_t size)
-{
-    const uint8_t *data = whole->as.bytes.data;
+// -- of references
 
-    NW_ASSERT(offset <= whole->size && size <= whole->size - offset);
-    return value_bytes_over(whole->doc, data == NULL ? NULL : data + offset,
-                            size, whole->as.bytes.holding);
+static nw_value *value_over_ref(nw_doc *doc, struct nw__ref *ref)
+{
+    struct nw_shared *shared = (struct nw_shared *)(void *)ref;
+    struct nw__host *host = (struct nw__host *)(void *)ref;
+    nw_value *value;
+
+    switch (ref->type) {
+    case NW__REF_SHARED:
+        if (shared->size > NW_VALUE_SIZE_MAX) {
+            return nw__value_fail(doc, NW_ELIMIT);
+        }
+        value = value_new(doc, NW_TYPE_BYTES);
+        if (value != NULL) {
+            value->view = NW_VIEW_SHARED_ARRAY_BUFFER;
+            value->flags = NW__VALUE_BUFFER;
+            value->size = (uint32_t)shared->size;
+            value->as.bytes.data = shared->data;
+            value->as.bytes.of.shared = shared;
+        }
+        return value;
+    case NW__REF_MODULE:
+        value = value_new(doc, NW_TYPE_WASM_MODULE);
+        break;
+    case NW__REF_HOST:
+    default:
+        value = nw__value_new(doc, host->is_port ? NW_TYPE_PORT : NW_TYPE_HOST);
+        break;
+    }
+    if (value != NULL) {
+        value->as.ref = ref;
+    }
+    return value;
+}
+
+nw_value *nw__value_of_held(nw_doc *doc, struct nw__held *held)
+{
+    if (held->value == NULL) {
+        held->value = value_over_ref(doc, held->ref);
+    }
+    return held->value;
+}
+
+nw_value *nw__value_of_ref(nw_doc *doc, struct nw__ref *ref)
+{
+    nw_value *value;
+
+    if (doc == NULL) {
+        return NULL;
+    }
+    value = value_over_ref(doc, ref);
+    if (value == NULL || nw__doc_hold(doc, ref) != NW_OK) {
+        return NULL;
+    }
+    return value;
+}
+
+nw_value *nw__value_memory(nw_value *buffer, int32_t pages_max)
+{
+    nw_value *value = value_new(buffer->doc, NW_TYPE_WASM_MEMORY);
+
+    if (value != NULL) {
+        value->as.memory.buffer = buffer;
+        value->as.memory.pages_max = pages_max;
+        nw__value_show(buffer);
+    }
+    return value;
+}
+
+struct nw__ref *nw__value_ref(const nw_value *value)
+{
+    switch (nw_value_type(value)) {
+    case NW_TYPE_PORT:
+    case NW_TYPE_HOST:
+    case NW_TYPE_WASM_MODULE:
+        return value->as.ref;
+    case NW_TYPE_WASM_MEMORY:
+        return &value->as.memory.buffer->as.bytes.of.shared->ref;
+    case NW_TYPE_BYTES:
+        return value->view == NW_VIEW_SHARED_ARRAY_BUFFER
+                   ? &value->as.bytes.of.shared->ref
+                   : NULL;
+    default:
+        return NULL;
+    }
 }
 
 // -- readers
@@ -250,10 +358,25 @@ nw_type nw_value_type(const nw_value *value)
 const char *nw_type_name(nw_type type)
 {
     static const char *const names[] = {
-        [NW_TYPE_UNDEFINED] = "undefined", [NW_TYPE_NULL] = "null",
-        [NW_TYPE_BOOL] = "boolean",        [NW_TYPE_NUMBER] = "number",
-        [NW_TYPE_STRING] = "string",       [NW_TYPE_ARRAY] = "array",
-        [NW_TYPE_OBJECT] = "object",       [NW_TYPE_BYTES] = "bytes",
+        [NW_TYPE_UNDEFINED] = "undefined",
+        [NW_TYPE_NULL] = "null",
+        [NW_TYPE_BOOL] = "boolean",
+        [NW_TYPE_NUMBER] = "number",
+        [NW_TYPE_STRING] = "string",
+        [NW_TYPE_ARRAY] = "array",
+        [NW_TYPE_OBJECT] = "object",
+        [NW_TYPE_BYTES] = "bytes",
+        [NW_TYPE_BIGINT] = "bigint",
+        [NW_TYPE_DATE] = "date",
+        [NW_TYPE_REGEXP] = "regexp",
+        [NW_TYPE_MAP] = "map",
+        [NW_TYPE_SET] = "set",
+        [NW_TYPE_ERROR] = "error",
+        [NW_TYPE_BOXED] = "boxed primitive",
+        [NW_TYPE_PORT] = "port",
+        [NW_TYPE_HOST] = "host object",
+        [NW_TYPE_WASM_MODULE] = "WebAssembly module",
+        [NW_TYPE_WASM_MEMORY] = "WebAssembly memory",
     };
 
     return (size_t)type < NW_ARRAY_SIZE(names) ? names[type] : "unknown";
@@ -295,89 +418,81 @@ const char *nw_value_get_string(const nw_value *value, size_t *size)
     return is_string ? value->as.text : NULL;
 }
 
-bool nw__value_has_bytes(const nw_value *value)
+double nw_value_get_date(const nw_value *value)
 {
-    const struct nw__holding *holding = value->as.bytes.holding;
-
-    return (value->flags & NW__VALUE_GONE) == 0 &&
-           (holding == NULL || !holding->gone);
+    return nw_value_type(value) == NW_TYPE_DATE ? value->as.number : NAN;
 }
 
-const void *nw_value_get_bytes(const nw_value *value, size_t *size)
+const char *nw_value_get_regexp(const nw_value *value, const char **flags)
 {
-    bool some = nw_value_type(value) == NW_TYPE_BYTES &&
-                nw__value_has_bytes(value) && value->size > 0;
+    bool is_regexp = nw_value_type(value) == NW_TYPE_REGEXP;
 
-    if (size != NULL) {
-        *size = some ? value->size : 0;
+    if (flags != NULL) {
+        *flags = is_regexp ? value->as.regexp.flags : NULL;
     }
-    return some ? value->as.bytes.data : NULL;
+    return is_regexp ? value->as.regexp.source : NULL;
 }
 
-// -- taking bytes out
-
-static void release_copy(void *data, size_t size, void *hint)
+const nw_value *nw_value_unbox(const nw_value *value)
 {
-    (void)size;
-    (void)hint;
-    nw__free(data);
+    return nw_value_type(value) == NW_TYPE_BOXED ? value->as.boxed : NULL;
 }
 
-static nw_status bytes_copy_out(const nw_value *value, nw_bytes *out)
+const char *nw_value_get_host_type(const nw_value *value)
 {
-    void *copy = nw__alloc(value->size);
-
-    if (copy == NULL) {
-        return NW_ENOMEM;
+    switch (nw_value_type(value)) {
+    case NW_TYPE_PORT:
+        return "MessagePort";
+    case NW_TYPE_HOST:
+        return ((const struct nw__host *)(const void *)value->as.ref)->name;
+    default:
+        return NULL;
     }
-    if (value->size > 0) {
-        memcpy(copy, value->as.bytes.data, value->size);
-    }
-    *out = (nw_bytes){copy, value->size, release_copy, NULL};
-    return NW_OK;
 }
 
-// A release function is what the receiver calls, whoever lent the memory.
-static void release_nothing(void *data, size_t size, void *hint)
+// -- as text
+
+const char *nw__number_text(nw_doc *doc, double number)
 {
-    (void)data;
-    (void)size;
-    (void)hint;
-}
+    char text[NUMBER_TEXT_SIZE];
 
-static void bytes_move_out(struct nw__holding *holding, nw_bytes *out)
-{
-    const struct nw__blob *blob = &holding->blob;
-
-    *out = (nw_bytes){blob->data, blob->size, blob->release, blob->hint};
-    if (out->release == NULL) {
-        out->release = release_nothing;
-    }
-    holding->gone = true;
-}
-
-nw_status nw_value_take_bytes(nw_value *value, nw_bytes *out)
-{
-    struct nw__holding *holding;
-    nw_status status = NW_OK;
-
-    if (out == NULL) {
-        return NW_EINVAL;
-    }
-    memset(out, 0, sizeof(*out));
-    if (nw_value_type(value) != NW_TYPE_BYTES || !nw__value_has_bytes(value)) {
-        return NW_ETYPE;
-    }
-    holding = value->as.bytes.holding;
-    // Where other values show parts of the same blob, they keep it.
-    if (holding != NULL && holding->views <= 1 &&
-        holding->blob.size == value->size) {
-        bytes_move_out(holding, out);
+    if (isnan(number)) {
+        snprintf(text, sizeof(text), "NaN");
+    } else if (isinf(number)) {
+        snprintf(text, sizeof(text), number < 0 ? "-Infinity" : "Infinity");
+    } else if (number == trunc(number) && fabs(number) < 1e15) {
+        snprintf(text, sizeof(text), "%.0f", number + 0.0);
     } else {
-        status = bytes_copy_out(value, out);
+        snprintf(text, sizeof(text), "%.17g", number);
     }
-    if (status == NW_OK) {
-        value->flags |= NW__VALUE_GONE;
+    return nw__doc_text(doc, text, strlen(text));
+}
+
+static const char *bigint_text(nw_doc *doc, const nw_value *value)
+{
+    char text[NUMBER_TEXT_SIZE];
+    uint64_t magnitude = value->size == 0 ? 0 : value->as.bigint.words[0];
+
+    if (value->size > 1) {
+        return nw_type_name(NW_TYPE_BIGINT);
     }
-    return status;
+    snprintf(text, sizeof(text), "%s%llu", value->as.bigint.negative ? "-" : "",
+             (unsigned long long)magnitude);
+    return nw__doc_text(doc, text, strlen(text));
+}
+
+const char *nw__value_short_text(nw_doc *doc, const nw_value *value)
+{
+    switch (nw_value_type(value)) {
+    case NW_TYPE_BOOL:
+        return value->as.boolean ? "true" : "false";
+    case NW_TYPE_NUMBER:
+        return nw__number_text(doc, value->as.number);
+    case NW_TYPE_STRING:
+        return value->as.text;
+    case NW_TYPE_BIGINT:
+        return bigint_text(doc, value);
+    default:
+        return nw_type_name(nw_value_type(value));
+    }
 }

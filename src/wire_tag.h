@@ -38,28 +38,44 @@ enum nw__wire_tag {
     NW__TAG_BUFFER = 'B',           // Varint size, then as many bytes.
     NW__TAG_BUFFER_RESIZABLE = '~', // The same, with a maximum after the size.
     NW__TAG_BUFFER_TRANSFER = 't',  // Varint index of the blob.
-    NW__TAG_BUFFER_SHARED = 'u',
+    NW__TAG_BUFFER_SHARED = 'u',    // Varint index of the reference.
     // Behind a buffer or a reference to one, which it replaces: varint subtag,
     // offset, size, and since version 14 flags.
     NW__TAG_VIEW = 'V',
     NW__TAG_HOST_OBJECT = '\\', // Ours; see wire.h.
 
-    // Read by V8 only.
+    // Varint: the sign in the lowest bit, above it the size in bytes; then as
+    // many, least significant first. No id.
     NW__TAG_BIGINT = 'Z',
-    NW__TAG_DATE = 'D',
-    NW__TAG_REGEXP = 'R',
-    NW__TAG_MAP = ';',
-    NW__TAG_SET = '\'',
-    NW__TAG_ERROR = 'r',
+    NW__TAG_DATE = 'D',   // A double.
+    NW__TAG_REGEXP = 'R', // The source, a string with its tag; varint flags.
+    NW__TAG_MAP = ';',    // Keys and values; end tag, how many of both.
+    NW__TAG_MAP_END = ':',
+    NW__TAG_SET = '\'', // Items; end tag, how many.
+    NW__TAG_SET_END = ',',
+    NW__TAG_ERROR = 'r', // Parts of enum nw__wire_error.
     NW__TAG_BOXED_TRUE = 'y',
     NW__TAG_BOXED_FALSE = 'x',
-    NW__TAG_BOXED_NUMBER = 'n',
-    NW__TAG_BOXED_BIGINT = 'z',
-    NW__TAG_BOXED_STRING = 's',
+    NW__TAG_BOXED_NUMBER = 'n', // A double.
+    NW__TAG_BOXED_BIGINT = 'z', // As a BigInt.
+    NW__TAG_BOXED_STRING = 's', // A string with its tag.
     NW__TAG_SHARED_OBJECT = 'p',
-    NW__TAG_WASM_MODULE = 'w',
+    NW__TAG_WASM_MODULE = 'w', // Varint index.
+    // Zigzag varint of the maximum in pages; then a SharedArrayBuffer, which
+    // takes its id behind the memory's own.
     NW__TAG_WASM_MEMORY = 'm',
 };
+
+// What an error consists of, varints; besides them the bytes of its class.
+enum nw__wire_error {
+    NW__ERROR_MESSAGE = 'm', // A string with its tag.
+    NW__ERROR_STACK = 's',   // The same.
+    NW__ERROR_CAUSE = 'c',   // Any value.
+    NW__ERROR_END = '.',
+};
+
+// Of a view's flags: it shows all from its offset on, and says no size.
+#define NW__VIEW_TRACKS_LENGTH 1
 
 // What a view shows its bytes as.
 enum nw__wire_view {

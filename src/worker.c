@@ -1,374 +1,264 @@
-// The public face of one worker thread.
-//
-// A handle has two holders: the caller, until nw_worker_destroy(), and the
-// thread, until its EXIT was delivered or dropped. The last one frees it.
-//
-// Lock order: worker.lock is a leaf; callbacks run without it.
+// Workers: how they are made, what is posted to them, how they end.
 
-#include <nwpool/worker.h>
+#include "src/worker_handle.h"
 
 #include <string.h>
 
-#include "src/common.h"
-#include "src/control.h"
-#include "src/error_record.h"
+#include "src/detail.h"
 #include "src/events.h"
-#include "src/options.h"
-#include "src/registry.h"
 #include "src/runtime.h"
 #include "src/wire.h"
+#include "src/worker_spec.h"
 
-struct nw_worker {
-    // -- immutable after create
-    uint32_t number;
-    nw_worker_event_cb *on_event;
-    void *user_data;
-
-    nw__mutex lock;
-    nw__cond changed;
-
-    // -- protected by lock
-    uint32_t references;
-    bool exited;    // The thread is gone.
-    bool delivered; // So is its EXIT.
-    bool calling;   // A callback is running.
-    bool destroyed; // No callback any more.
-
-    // -- events thread only
-    struct worker_event *exit_event; // Made beforehand: EXIT always comes.
-};
-
-struct worker_event {
-    struct nw__event event;
-    nw_worker *worker;
-    nw_worker_event_type type;
-    bool is_record; // `message` is an error record.
-    int exit_code;
-    struct nw__message message;
-};
-
-static void unref(nw_worker *worker)
+static nw_worker *worker_of(struct nw__listener *listener)
 {
-    uint32_t left;
-
-    nw__mutex_lock(&worker->lock);
-    left = --worker->references;
-    nw__mutex_unlock(&worker->lock);
-
-    if (left == 0) {
-        nw__free(worker->exit_event);
-        nw__cond_fini(&worker->changed);
-        nw__mutex_fini(&worker->lock);
-        nw__free(worker);
-    }
+    return (nw_worker *)(void *)listener;
 }
 
-// -- events thread
-
-static void fill(nw_worker_event *out, struct worker_event *event, nw_doc *doc)
+static void destroy(struct nw__listener *listener)
 {
-    const char *detail = NULL;
+    nw_worker *worker = worker_of(listener);
 
-    out->type = event->type;
-    out->worker = event->worker;
-    out->exit_code = event->exit_code;
-    if (event->is_record) {
-        out->error = nw__error_read(doc, &event->message);
-    } else if (event->type == NW_WORKER_MESSAGE) {
-        nw_status status =
-            nw__wire_read(doc, &event->message, &out->value, 1, &detail);
-
-        if (status != NW_OK) {
-            out->value = NULL;
-            out->error = nw__error_make(
-                doc, "Error", nw_status_name(status),
-                detail != NULL ? detail : nw_status_message(status));
-        }
-    }
+    nw__free(worker->exit_event);
+    nw__listener_fini(listener);
+    nw__free(worker);
 }
 
-// False: nobody wants to hear of it.
-static bool begin_call(nw_worker *worker)
-{
-    bool wanted = worker->on_event != NULL && !nw__runtime_exiting();
+// -- create
 
-    nw__mutex_lock(&worker->lock);
-    worker->calling = wanted && !worker->destroyed;
-    wanted = worker->calling;
-    nw__mutex_unlock(&worker->lock);
-
-    return wanted;
-}
-
-static void end_call(nw_worker *worker)
-{
-    nw__mutex_lock(&worker->lock);
-    worker->calling = false;
-    nw__cond_wake_all(&worker->changed);
-    nw__mutex_unlock(&worker->lock);
-}
-
-static void call(struct worker_event *event)
-{
-    nw_worker *worker = event->worker;
-    nw_worker_event out = {0};
-    nw_doc *doc;
-
-    if (!begin_call(worker)) {
-        return;
-    }
-    doc = nw_doc_create();
-    if (doc != NULL) {
-        fill(&out, event, doc);
-        worker->on_event(&out, worker->user_data);
-    }
-    nw_doc_destroy(doc);
-    end_call(worker);
-}
-
-static void run_event(struct nw__event *base)
-{
-    struct worker_event *event =
-        NW_CONTAINER_OF(base, struct worker_event, event);
-    nw_worker *worker = event->worker;
-
-    call(event);
-    nw__message_fini(&event->message);
-    if (event->type != NW_WORKER_EXIT) {
-        nw__free(event);
-        return;
-    }
-    nw__mutex_lock(&worker->lock);
-    worker->delivered = true;
-    nw__cond_wake_all(&worker->changed);
-    nw__mutex_unlock(&worker->lock);
-    unref(worker);
-}
-
-// -- control thread: the sink
-
-static void post(nw_worker *worker, nw_worker_event_type type,
-                 struct nw__message *message, bool is_record)
-{
-    struct worker_event *event = nw__alloc_zero(sizeof(*event));
-
-    if (event == NULL) {
-        return;
-    }
-    event->event.run = run_event;
-    event->worker = worker;
-    event->type = type;
-    event->is_record = is_record;
-    if (message != NULL) {
-        nw__message_move(&event->message, message);
-    }
-    nw__events_post(&event->event);
-}
-
-static void on_online(void *owner)
-{
-    post(owner, NW_WORKER_ONLINE, NULL, false);
-}
-
-static void on_message(void *owner, struct nw__message *message)
-{
-    post(owner, NW_WORKER_MESSAGE, message, false);
-}
-
-static void on_message_error(void *owner, struct nw__message *record)
-{
-    post(owner, NW_WORKER_MESSAGE, record, true);
-}
-
-static void on_error(void *owner, struct nw__message *record)
-{
-    post(owner, NW_WORKER_ERROR, record, true);
-}
-
-static void on_exited(void *owner, int exit_code)
-{
-    nw_worker *worker = owner;
-    struct worker_event *event = worker->exit_event;
-    bool release;
-
-    nw__mutex_lock(&worker->lock);
-    worker->exited = true;
-    release = !worker->destroyed;
-    nw__mutex_unlock(&worker->lock);
-
-    // Before the EXIT: nw_worker_destroy() may return as soon as it ran, and
-    // the runtime may be stopped then.
-    if (release) {
-        nw__runtime_release();
-    }
-    event->exit_code = exit_code;
-    nw__events_post(&event->event);
-}
-
-static const struct nw__worker_sink sink = {
-    .online = on_online,
-    .message = on_message,
-    .message_error = on_message_error,
-    .error = on_error,
-    .exited = on_exited,
-};
-
-// -- public
-
-static bool is_set(const char *text)
-{
-    return text != NULL && text[0] != '\0';
-}
-
-static bool is_path(const char *file)
-{
-    return file[0] == '/' || strncmp(file, "./", 2) == 0 ||
-           strncmp(file, "../", 3) == 0;
-}
-
+// NULL without memory.
 static nw_worker *allocate(const nw_worker_options *options)
 {
     nw_worker *worker = nw__alloc_zero(sizeof(*worker));
-    struct worker_event *event = nw__alloc_zero(sizeof(*event));
 
-    if (worker == NULL || event == NULL) {
-        nw__free(worker);
-        nw__free(event);
+    if (worker == NULL) {
         return NULL;
     }
-    nw__mutex_init(&worker->lock);
-    nw__cond_init(&worker->changed);
+    worker->exit_event = nw__worker_exit_event(worker);
+    if (worker->exit_event == NULL) {
+        nw__free(worker);
+        return NULL;
+    }
+    if (!nw__listener_init(&worker->listener, destroy)) {
+        nw__free(worker->exit_event);
+        nw__free(worker);
+        return NULL;
+    }
+    nw__listener_get(&worker->listener); // The thread's.
+    worker->listener.alive = true;
+    nw__listener_set_inbox(&worker->listener, options->inbox);
+    nw__listener_set_ref(&worker->listener, true);
     worker->number = nw__worker_number();
     worker->on_event = options->on_event;
     worker->user_data = options->user_data;
-    worker->references = 2;
-    worker->exit_event = event;
-    event->event.run = run_event;
-    event->worker = worker;
-    event->type = NW_WORKER_EXIT;
+    worker->modes[0] = options->stdout_mode;
+    worker->modes[1] = options->stderr_mode;
+    worker->stdin_open = options->stdin_pipe;
     return worker;
+}
+
+// The caller's part of the handle goes. Its events, if there will be any, run
+// and find nobody.
+static void give_up(nw_worker *worker)
+{
+    nw_inbox *inbox = worker->listener.inbox;
+
+    nw__listener_set_alive(&worker->listener, false);
+    nw__inbox_release(inbox);
+    nw__listener_put(&worker->listener);
+}
+
+// What the glue answers: the thread's id.
+static void read_answer(nw_worker *worker, struct nw__message *reply)
+{
+    nw_doc *doc = nw_doc_create();
+    const nw_value *answer;
+
+    // Without memory the worker is there and merely does not know its id.
+    if (doc != NULL && nw__wire_read(doc, reply, &answer, 1, NULL) == NW_OK) {
+        nw_value_get_int64(answer, &worker->thread_id);
+    }
+    nw_doc_destroy(doc);
+}
+
+static nw_status spawn(nw_worker *worker, const nw_worker_options *options)
+{
+    const struct nw__worker_spec spec = {
+        .sink = &nw__worker_events,
+        .owner = worker,
+        .body = options->body,
+        .body_data = options->user_data,
+    };
+    struct nw__message reply = {0};
+    struct nw__command *start;
+    nw_status status;
+
+    status = nw__start_command(worker->number, options, &start);
+    if (status != NW_OK) {
+        return status;
+    }
+    status = nw__worker_spawn_call(worker->number, &spec, start, &reply);
+    if (status == NW_OK) {
+        read_answer(worker, &reply);
+    }
+    nw__message_fini(&reply);
+    return status;
 }
 
 nw_status nw_worker_create(nw_worker **out, const nw_worker_options *options)
 {
     nw_worker_options given;
-    struct nw__worker_spec spec = {.sink = &sink};
     nw_worker *worker;
-    char *directory;
     nw_status status;
 
+    nw__detail_clear();
+    if (out != NULL) {
+        *out = NULL;
+    }
     if (out == NULL || options == NULL) {
-        return NW_EINVAL;
+        return nw__fail(NW_EINVAL, "out or options is NULL");
     }
-    *out = NULL;
-    if (nw__options_copy(&given, sizeof(given), options) != NW_OK ||
-        is_set(given.file) == is_set(given.source) ||
-        (is_set(given.file) && !is_path(given.file))) {
-        return NW_EINVAL;
-    }
-    status = nw__runtime_acquire();
+    status = nw__worker_options_check(&given, options);
     if (status != NW_OK) {
         return status;
     }
-    worker = allocate(&given);
-    if (worker == NULL) {
-        nw__runtime_release();
-        return NW_ENOMEM;
+    status = nw__runtime_acquire();
+    if (status != NW_OK) {
+        return nw__fail(status, "%s",
+                        status == NW_ENODE ? nw_runtime_error()
+                                           : nw_status_message(status));
     }
-    directory = nw__worker_directory();
-    spec.owner = worker;
-    spec.file = is_set(given.file) ? given.file : NULL;
-    spec.source = is_set(given.source) ? given.source : NULL;
-    spec.directory = directory;
-    status = directory != NULL ? nw__worker_spawn(worker->number, &spec)
-                               : NW_ENOMEM;
-    nw__free(directory);
+    worker = allocate(&given);
+    status = worker != NULL ? spawn(worker, &given) : NW_ENOMEM;
     if (status != NW_OK) {
         nw__runtime_release();
-        worker->references = 1;
-        unref(worker);
+        if (worker != NULL) {
+            give_up(worker);
+            nw__listener_put(&worker->listener); // There is no thread.
+        }
         return status;
     }
     *out = worker;
     return NW_OK;
 }
 
-nw_status nw_worker_post(nw_worker *worker, const nw_value *value)
-{
-    struct nw__command *command;
-    nw_status status;
-    bool exited;
+// -- messages
 
+nw_status nw_worker_post(nw_worker *worker, const nw_value *value,
+                         const nw_value *const *transfer, size_t transfer_count)
+{
+    const struct nw__wire_transfer moving = {transfer, transfer_count};
+    struct nw__command *command;
+    const char *detail;
+    nw_status status;
+
+    nw__detail_clear();
     if (worker == NULL || value == NULL) {
-        return NW_EINVAL;
+        return nw__fail(NW_EINVAL, "the worker or the value is NULL");
+    }
+    if (transfer == NULL && transfer_count > 0) {
+        return nw__fail(NW_EINVAL, "transfer_count without transfer");
     }
     if (nw__runtime_forked()) {
         return NW_EFORKED;
     }
-    nw__mutex_lock(&worker->lock);
-    exited = worker->exited;
-    nw__mutex_unlock(&worker->lock);
-    if (exited) {
-        return NW_ECLOSED;
+    if (nw__worker_has_exited(worker)) {
+        return nw__fail(NW_ECLOSED, "the worker has ended");
     }
-
     command = nw__command_create(NW__COMMAND_POST, worker->number);
     if (command == NULL) {
         return NW_ENOMEM;
     }
-    status = nw__wire_write(&command->message, &value, 1);
+    status = nw__wire_write(&command->message, &value, 1, &moving, &detail);
     if (status != NW_OK) {
         nw__command_destroy(command);
-        return status;
+        return detail != NULL ? nw__fail(status, "%s", detail) : status;
     }
     return nw__control_send(command) == NW_OK ? NW_OK : NW_ECLOSED;
 }
 
+// -- end
+
 nw_status nw_worker_terminate(nw_worker *worker)
 {
+    nw__detail_clear();
     if (worker == NULL) {
         return NW_EINVAL;
     }
     if (nw__runtime_forked()) {
         return NW_EFORKED;
     }
+    if (nw__worker_has_exited(worker)) {
+        return NW_ECLOSED;
+    }
     return nw__worker_terminate(worker->number);
+}
+
+nw_status nw_worker_wait(nw_worker *worker, uint32_t timeout_ms, int *exit_code)
+{
+    uint64_t deadline_ns = nw__deadline_ns(timeout_ms);
+    bool exited;
+
+    nw__detail_clear();
+    if (worker == NULL) {
+        return NW_EINVAL;
+    }
+    if (nw__runtime_forked()) {
+        return NW_EFORKED;
+    }
+    nw__mutex_lock(&worker->listener.lock);
+    while (!worker->exited &&
+           nw__cond_wait_until(&worker->listener.changed,
+                               &worker->listener.lock, deadline_ns)) {
+    }
+    exited = worker->exited;
+    if (exited && exit_code != NULL) {
+        *exit_code = worker->exit_code;
+    }
+    nw__mutex_unlock(&worker->listener.lock);
+
+    return exited ? NW_OK : NW_ETIMEDOUT;
+}
+
+// The events thread delivers what is left; an inbox may never be polled again.
+// Caller holds the lock.
+static bool is_over(const nw_worker *worker)
+{
+    return worker->listener.inbox != NULL ? worker->exited : worker->delivered;
 }
 
 nw_status nw_worker_destroy(nw_worker *worker)
 {
     uint64_t deadline_ns = nw__deadline_ns(NW_WORKER_DESTROY_TIMEOUT_MS);
-    bool delivered;
-    bool release;
+    bool over;
 
+    nw__detail_clear();
     if (worker == NULL) {
         return NW_OK;
     }
     if (nw__runtime_forked()) {
         return NW_EFORKED;
     }
-    NW_ASSERT(!nw__events_is_current());
+    NW_ASSERT(worker->listener.inbox != NULL || !nw__events_is_current());
     if (nw__runtime_exiting()) {
         return NW_OK; // See nwpool_destroy().
     }
 
     nw__worker_terminate(worker->number);
-    nw__mutex_lock(&worker->lock);
-    while (!worker->delivered &&
-           nw__cond_wait_until(&worker->changed, &worker->lock, deadline_ns)) {
+    nw__mutex_lock(&worker->listener.lock);
+    while (!is_over(worker) &&
+           nw__cond_wait_until(&worker->listener.changed,
+                               &worker->listener.lock, deadline_ns)) {
     }
-    delivered = worker->delivered;
+    over = is_over(worker);
     // From here on a thread that is left behind is nobody's.
-    worker->destroyed = true;
-    release = !worker->exited;
-    while (worker->calling) {
-        nw__cond_wait(&worker->changed, &worker->lock);
-    }
-    nw__mutex_unlock(&worker->lock);
+    worker->abandoned = true;
+    nw__mutex_unlock(&worker->listener.lock);
 
-    if (release) {
+    nw__listener_mute(&worker->listener);
+    if (nw__worker_take_release(worker)) {
         nw__runtime_release();
     }
-    unref(worker);
-    return delivered ? NW_OK : NW_EWEDGED;
+    give_up(worker);
+    return over ? NW_OK : NW_EWEDGED;
 }

@@ -27,14 +27,20 @@ NW_API nw_value *nw_value_from_json(nw_doc *doc, const json_t *json);
 /**
  * A new json_t, by the rules of JSON.stringify: undefined members are left
  * out, undefined items and non-finite numbers become null, whole numbers
- * within +-2^53 become integers. Bytes, for which JSON has no type, become a
- * base64 string (RFC 4648, padded).
+ * within +-2^53 become integers, a Date its ISO string (null when invalid), a
+ * boxed primitive the primitive; named properties of arrays are left out.
+ * What JSON has no type for: bytes, of whatever view, become a base64 string
+ * (RFC 4648, padded); a BigInt an integer if it lies within +-2^53; an Error an
+ * object of its name, message, code, stack, cause, errors and own properties,
+ * those that there are. Nothing else is converted.
  *
  * @param out  receives a new reference, yours to json_decref(); NULL on
  *             failure. A top-level undefined gives json null.
  * @return NW_OK; NW_EINVAL; NW_ENOMEM; NW_ETYPE when the value contains
- *         itself; NW_ELIMIT when it is too deep, or would be many times
- *         larger than its document because it repeats its parts.
+ *         itself, a larger BigInt, or something that would be lost (a Map, Set,
+ *         RegExp, port, other object of Node.js, or anything of WebAssembly);
+ *         NW_ELIMIT when it is too deep, or would be many times larger than its
+ *         document because it repeats its parts or has many holes.
  * Thread: any that may read the document.
  */
 NW_API nw_status nw_value_to_json(const nw_value *value, json_t **out);

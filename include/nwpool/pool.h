@@ -55,9 +55,13 @@ typedef struct nw_result {
      * NW_OK: `value` is what the function returned, awaited. Otherwise `value`
      * is NULL and `error` says what happened:
      *   NW_ETHROWN   it threw, or its promise was rejected
-     *   NW_ECLONE    its result cannot be cloned (a function, say)
-     *   NW_ETYPE     its result is of a type that C cannot read yet
-     *   NW_ELIMIT    its result is nested too deeply for C to read
+     *   NW_ECLONE    its result cannot be cloned (a function, say, or a port
+     *                that nwpool.transfer() does not list), or an argument
+     *                cannot be made there (a malformed RegExp)
+     *   NW_ETYPE     its result is of a type that C cannot read; Node.js 18
+     *                has none
+     *   NW_ELIMIT    its result is nested too deeply for C to read, or has a
+     *                sparse array of more than 2^24 items
      *   NW_EPROTO    its result cannot be read for another reason
      *   NW_EMODULE   the module cannot be loaded or exports no such function
      *   NW_ECRASHED  its worker died while it ran; see exit_code
@@ -102,6 +106,13 @@ typedef struct nw_task_spec {
     /** NULL: the result is kept until nwpool_wait() takes it. */
     nw_result_cb *on_done;
     void *user_data; /**< Handed to on_done untouched. */
+
+    /** What moves with the arguments instead of being copied: bytes, ports and
+     *  other objects that allow it, as in nw_worker_post(). Ports and the like
+     *  in the arguments must be listed. What has moved is gone with the task,
+     *  also when that is canceled or crashes: ports close. */
+    const nw_value *const *transfer;
+    size_t transfer_count;
 } nw_task_spec;
 
 /** Most arguments of one task. */
@@ -123,6 +134,25 @@ typedef struct nw_task_spec {
  *  before a pool fails. */
 #define NW_POOL_BOOT_FAILURES_MAX 3
 
+/** What a task printed to process.stdout or process.stderr. Borrowed: dead once
+ *  the callback returns. New fields are appended. */
+typedef struct nw_task_output {
+    nw_task_id task;  /**< Whose it is, through awaits and timers; 0: printed
+                           outside of tasks. */
+    uint32_t worker;  /**< As nw_result.worker. */
+    int fd;           /**< 1 or 2. */
+    const char *data; /**< Bytes as written, not NUL-terminated. */
+    size_t data_size;
+} nw_task_output;
+
+/**
+ * Receives what tasks print, in the order in which each worker printed it, and
+ * before the result of the task: also what a task printed that ends its worker.
+ *
+ * Thread: the pool's completion thread, as nw_result_cb.
+ */
+typedef void nw_output_cb(const nw_task_output *output, void *user_data);
+
 /** Settings for nwpool_create(). Zero in any field means its default. */
 typedef struct nwpool_options {
     size_t struct_size; /**< sizeof(nwpool_options). */
@@ -143,6 +173,12 @@ typedef struct nwpool_options {
 
     /** Name in traces; copied. Default: "nwpool". */
     const char *name;
+
+    /** Gets what tasks print; NULL: the host's stdout and stderr do. At most
+     *  1 MiB waits for it, then the workers keep theirs; of a worker that ends
+     *  everything is taken. */
+    nw_output_cb *on_output;
+    void *output_data; /**< Handed to on_output untouched. */
 } nwpool_options;
 
 /**
@@ -167,10 +203,11 @@ NW_API nw_status nwpool_create(nwpool **out, const nwpool_options *options);
  *              callback may run before this is written.
  * @return NW_OK: the task is accepted and will end exactly once. Anything
  *         else: it will never run, no callback will come, and nothing in
- *         `spec` has moved. NW_EINVAL; NW_EFULL; NW_ECLOSED after
- *         nwpool_close(); NW_EFAILED when the pool has failed; NW_ELIMIT (too
- *         deep, too large, too many function names); NW_ENOMEM; NW_EFORKED;
- *         NW_ESTOPPED while the process ends.
+ *         `spec` has moved. NW_EINVAL; NW_ECLONE when a port or the like is
+ *         not listed or gone; NW_EFULL; NW_ECLOSED after nwpool_close();
+ *         NW_EFAILED when the pool has failed; NW_ELIMIT (too deep, too large,
+ *         too many function names); NW_ENOMEM; NW_EFORKED; NW_ESTOPPED while
+ *         the process ends; the mark of a document.
  * Thread: any.
  */
 NW_API nw_status nwpool_submit(nwpool *pool, const nw_task_spec *spec,

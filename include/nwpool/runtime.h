@@ -3,8 +3,9 @@
  * The one Node.js runtime of a process.
  *
  * Who owns what
- *   There is one runtime a process. It starts with the first pool or worker,
- *   or explicitly, and stays until the process ends or nw_runtime_stop().
+ *   There is one runtime a process. It starts with the first pool, worker or
+ *   channel, or explicitly, and stays until the process ends or
+ *   nw_runtime_stop().
  *   Every library in the process that uses nwpool shares it.
  * What it does to your process
  *   See docs/embedding.md: threads, signals, descriptors, environment, fork(),
@@ -69,10 +70,10 @@ NW_API nw_status nw_runtime_start(const nw_runtime_options *options);
 /**
  * Stop Node.js for good. Not needed before the process ends.
  *
- * @return NW_OK, also when it never ran; NW_EBUSY while pools or workers are
- *         left: destroy them first; NW_ETIMEDOUT when a worker stuck in native
- *         code does not end within `timeout_ms`; it is left behind then;
- *         NW_EFORKED.
+ * @return NW_OK, also when it never ran; NW_EBUSY while pools, ports, or
+ *         workers that have not ended are left: destroy them first;
+ *         NW_ETIMEDOUT when a worker stuck in native code does not end within
+ *         `timeout_ms`; it is left behind then; NW_EFORKED.
  * Thread: any, but not from inside a callback. Blocks.
  */
 NW_API nw_status nw_runtime_stop(uint32_t timeout_ms);

@@ -18,13 +18,13 @@ NW_EXTERN_C_BEGIN
  * Every status, its number and its message, in one table. Numbers are part of
  * the ABI: append, never renumber. Zero is success; every failure is negative.
  */
-#define NW_STATUS_MAP(X)                                                      \
+#define NW_STATUS_MAP(X)                                                       \
     X(OK, 0, "success")                                                        \
     X(EINVAL, -1, "invalid argument")                                          \
     X(ENOMEM, -2, "out of memory")                                             \
     X(EFULL, -3, "the queue is full")                                          \
-    X(ECLOSED, -4, "the pool or worker is closed")                             \
-    X(ENOENT, -5, "no such task")                                              \
+    X(ECLOSED, -4, "the pool, worker or port is closed")                       \
+    X(ENOENT, -5, "no such task, function or message")                         \
     X(EBUSY, -6, "still in use")                                               \
     X(ECRASHED, -7, "the worker died while running the task")                  \
     X(ETIMEDOUT, -8, "timed out")                                              \
@@ -33,7 +33,7 @@ NW_EXTERN_C_BEGIN
     X(ECLONE, -11, "the value cannot be cloned")                               \
     X(EMODULE, -12, "the module or function cannot be loaded")                 \
     X(EFAILED, -13, "the pool has failed")                                     \
-    X(EALREADY, -14, "Node.js is already running in this process")             \
+    X(EALREADY, -14, "already running, registered or attached")                \
     X(ESTOPPED, -15, "Node.js was stopped and cannot start again")             \
     X(EFORKED, -16, "the process was forked after Node.js had started")        \
     X(ENODE, -17, "Node.js could not start")                                   \
@@ -64,6 +64,15 @@ NW_API const char *nw_status_message(nw_status status);
  * Thread: any.
  */
 NW_API const char *nw_status_name(nw_status status);
+
+/**
+ * One sentence on why the last call of this library that failed on this thread
+ * did so: what was wrong, where, and what to do. "" when there is nothing to
+ * add to nw_status_message(). Read it before the next call.
+ *
+ * Thread: any; each has its own.
+ */
+NW_API const char *nw_status_detail(void);
 
 NW_EXTERN_C_END
 

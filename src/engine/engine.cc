@@ -24,6 +24,8 @@
 #include <string.h>
 #include <uv.h>
 
+#include "src/engine/beside.h"
+
 namespace {
 
 struct Engine {
@@ -173,6 +175,7 @@ void nw__engine_close(void)
         node::Stop(self->setup->env());
         self->setup.reset();
     }
+    nw::drop_modules();
     v8::V8::Dispose();
     v8::V8::DisposePlatform();
     node::TearDownOncePerProcess();

@@ -33,8 +33,8 @@ int nw__engine_module_version(void);
 // `error` receives one sentence and the engine cannot be opened again.
 //
 // NW_ENODE. Thread: control.
-nw_status nw__engine_open(const struct nw__engine_options *options,
-                          char *error, size_t error_size);
+nw_status nw__engine_open(const struct nw__engine_options *options, char *error,
+                          size_t error_size);
 
 // Runs the control environment until nw__engine_interrupt() or its own end;
 // returns its exit code. Thread: control. Blocks.
@@ -48,7 +48,54 @@ void nw__engine_close(void);
 // and close; harmless outside.
 void nw__engine_interrupt(void);
 
-// -- values. Thread: the JavaScript thread of `env`, inside a handle scope.
+// -- values. Thread: the JavaScript thread of the codec's environment, inside a
+// handle scope, for everything below.
+
+// Where the objects of Node.js (ports, keys, blobs, ...) in a message go. Both
+// run JavaScript; neither leaves an exception pending. They return NW_OK, or
+// NW_ECLONE with a text in `error`, NW_ENOMEM, NW_ESTOPPED.
+struct nw__engine_hosts {
+    // The `count` objects in the array `objects` are part of a message: keep
+    // them, and fill `out[i].ref` with a reference for each. `transfer` is an
+    // array of those among them that must move, or NULL; set `out[i].transfer`
+    // for them. On failure nothing is kept or moved.
+    nw_status (*keep)(void *context, napi_value objects, uint32_t count,
+                      napi_value transfer, struct nw__attached *out,
+                      char *error, size_t error_size);
+    // The objects behind `refs`, all of type NW__REF_HOST, as an array in the
+    // same order.
+    nw_status (*fetch)(void *context, const struct nw__attached *const *refs,
+                       uint32_t count, napi_value *objects, char *error,
+                       size_t error_size);
+    void *context;
+};
+
+// The codec of one environment. `hosts` is copied.
+struct nw__engine_codec;
+
+// NULL without memory.
+struct nw__engine_codec *
+nw__engine_codec_create(napi_env env, const struct nw__engine_hosts *hosts);
+
+// From the environment's cleanup hook, or later on its thread. NULL is ignored.
+void nw__engine_codec_destroy(struct nw__engine_codec *codec);
+
+// V8's own form of an Error keeps neither class nor own properties. `function`
+// is called with a value that contains Errors, at any depth, and returns a copy
+// in which each is replaced by nw__engine_box_error(); see js/record.js. Until
+// it is set errors are written as V8 writes them. NW_OK; NW_EINVAL.
+nw_status nw__engine_set_boxer(struct nw__engine_codec *codec,
+                               napi_value function);
+
+// An object that encode writes as NW__WIRE_ERROR with `record` (a plain object)
+// behind it. NULL without memory, or when the environment is being torn down.
+napi_value nw__engine_box_error(struct nw__engine_codec *codec,
+                                napi_value record);
+
+// Whether structured clone copies the value member by member: a plain object
+// or an instance of a class; no built-in with a content of its own, no proxy
+// and no object of Node.js.
+bool nw__engine_is_plain(napi_value value);
 
 // How an encode or decode ended besides NW_OK.
 //   NW_ECLONE   the value cannot be cloned, a getter threw, or the message is
@@ -60,14 +107,18 @@ void nw__engine_interrupt(void);
 
 // Decodes message->value_count values behind one header. `values` receives at
 // most `count` of them. Blobs become array buffers over the same memory and
-// leave the message.
-nw_status nw__engine_decode(napi_env env, struct nw__message *message,
-                            napi_value *values, size_t count, char *error,
+// leave the message. `transfer`, if not NULL, receives an array of all that
+// moved with the message (those array buffers, and host objects that were
+// marked), to be given to a postMessage(); NULL when there is nothing.
+nw_status nw__engine_decode(struct nw__engine_codec *codec,
+                            struct nw__message *message, napi_value *values,
+                            size_t count, napi_value *transfer, char *error,
                             size_t error_size);
 
-// Encodes one value. `transfer` is an array of the array buffers to move
-// instead of copy, or NULL. They leave JavaScript only when all succeeded.
-nw_status nw__engine_encode(napi_env env, napi_value value,
+// Encodes one value into an empty message. `transfer` is an array of what moves
+// instead of being copied (array buffers; views stand for their buffer; host
+// objects), or NULL. It leaves JavaScript only when all succeeded.
+nw_status nw__engine_encode(struct nw__engine_codec *codec, napi_value value,
                             napi_value transfer, struct nw__message *message,
                             char *error, size_t error_size);
 

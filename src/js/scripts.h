@@ -4,6 +4,8 @@
 #define NW_SRC_JS_SCRIPTS_H
 
 extern const char nw__script_glue[];
-extern const char nw__script_bootstrap[];
+extern const char nw__script_pool[];
+extern const char nw__script_worker[];
+extern const char nw__script_functions[];
 
 #endif

@@ -369,24 +369,29 @@ Test(bytes, every_kind_of_buffer_and_view_reads_as_its_bytes)
     expect_bytes(pool, "new Uint8Array([1, 2, 255])", "<0102ff>");
     expect_bytes(pool, "new Uint8Array(0)", "<>");
     expect_bytes(pool, "new Uint8Array([1, 2, 3, 4]).subarray(1, 3)", "<0203>");
-    expect_bytes(pool, "new Uint8Array([1, 2, 3]).buffer", "<010203>");
-    expect_bytes(pool, "new ArrayBuffer(0)", "<>");
+    expect_bytes(pool, "new Uint8Array([1, 2, 3]).buffer",
+                 "ArrayBuffer<010203>");
+    expect_bytes(pool, "new ArrayBuffer(0)", "ArrayBuffer<>");
     expect_bytes(pool, "new DataView(new Uint8Array([1, 2, 3]).buffer, 1)",
-                 "<0203>");
-    expect_bytes(pool, "new Int8Array([-1, 1])", "<ff01>");
-    expect_bytes(pool, "new Uint8ClampedArray([300, 5])", "<ff05>");
-    expect_bytes(pool, "new Int16Array([1, -2])", "<0100feff>");
-    expect_bytes(pool, "new Uint16Array([258])", "<0201>");
-    expect_bytes(pool, "new Int32Array([-1])", "<ffffffff>");
-    expect_bytes(pool, "new Uint32Array([1])", "<01000000>");
-    expect_bytes(pool, "new Float32Array([1.5])", "<0000c03f>");
-    expect_bytes(pool, "new Float64Array([-2])", "<00000000000000c0>");
-    expect_bytes(pool, "new BigInt64Array([-1n])", "<ffffffffffffffff>");
-    expect_bytes(pool, "new BigUint64Array([2n])", "<0200000000000000>");
+                 "DataView<0203>");
+    expect_bytes(pool, "new Int8Array([-1, 1])", "Int8Array<ff01>");
+    expect_bytes(pool, "new Uint8ClampedArray([300, 5])",
+                 "Uint8ClampedArray<ff05>");
+    expect_bytes(pool, "new Int16Array([1, -2])", "Int16Array<0100feff>");
+    expect_bytes(pool, "new Uint16Array([258])", "Uint16Array<0201>");
+    expect_bytes(pool, "new Int32Array([-1])", "Int32Array<ffffffff>");
+    expect_bytes(pool, "new Uint32Array([1])", "Uint32Array<01000000>");
+    expect_bytes(pool, "new Float32Array([1.5])", "Float32Array<0000c03f>");
+    expect_bytes(pool, "new Float64Array([-2])",
+                 "Float64Array<00000000000000c0>");
+    expect_bytes(pool, "new BigInt64Array([-1n])",
+                 "BigInt64Array<ffffffffffffffff>");
+    expect_bytes(pool, "new BigUint64Array([2n])",
+                 "BigUint64Array<0200000000000000>");
     expect_bytes(pool,
                  "new Uint16Array(new Uint8Array([1, 2, 3, 4, 5, 6]).buffer,"
                  " 2, 1)",
-                 "<0304>");
+                 "Uint16Array<0304>");
     destroy(pool);
 }
 
@@ -412,7 +417,7 @@ Test(bytes, views_of_one_buffer_read_as_they_are)
                   " return [new Uint8Array(b), new Uint8Array(b, 2), b]; })()"),
              NULL);
 
-    expect_value(result, "[<01020304>, <0304>, <01020304>]");
+    expect_value(result, "[<01020304>, <0304>, ArrayBuffer<01020304>]");
     destroy(pool);
 }
 
@@ -508,7 +513,7 @@ Test(bytes, what_is_marked_and_whole_is_moved_and_the_rest_copied)
     expect_transfer(pool,
                     "(() => { const a = new Uint8Array([1, 2]).buffer;"
                     " return { result: a, watch: [a] }; })()",
-                    "<0102>", "[0]");
+                    "ArrayBuffer<0102>", "[0]");
     // A part of a buffer stays with its owner.
     expect_transfer(pool,
                     "(() => { const a = new Uint8Array([1, 2, 3]);"
@@ -526,7 +531,7 @@ Test(bytes, what_is_marked_and_whole_is_moved_and_the_rest_copied)
                     "(() => { const a = new Uint8Array([1]);"
                     " return { result: [a, a.buffer], list: [a, a, a.buffer],"
                     " watch: [a] }; })()",
-                    "[<01>, <01>]", "[0]");
+                    "[<01>, ArrayBuffer<01>]", "[0]");
     // Listed, but not part of the result: gone all the same.
     expect_transfer(pool,
                     "(() => { const a = new Uint8Array([1]);"
@@ -569,7 +574,8 @@ Test(bytes, a_moved_buffer_and_its_views_stay_one)
              " return [new Uint8Array(b), new Uint16Array(b, 2), b]; })()"),
         text("[b]"), NULL);
 
-    expect_value(result, "[<01020304>, <0304>, <01020304>]");
+    expect_value(result,
+                 "[<01020304>, Uint16Array<0304>, ArrayBuffer<01020304>]");
     cr_expect(eq(
         ptr, (void *)nw_value_get_bytes(nw_array_get(result->value, 0), NULL),
         (void *)nw_value_get_bytes(nw_array_get(result->value, 2), NULL)));

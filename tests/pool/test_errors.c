@@ -100,9 +100,15 @@ Test(errors, an_error_of_the_users_own_keeps_name_and_properties)
     expect_string(error->name, "OddError");
     expect_string(error->message, "odd");
     expect_says(error->stack, "odd");
-    // Without what cannot be sent: a function, a Date.
-    expect_string(nw_test_text(error->properties),
-                  "{\"colour\": \"red\", \"list\": [1, {\"two\": 2}]}");
+    // Without what cannot be sent: a function.
+    cr_assert(eq(sz, nw_value_size(error->properties), 3));
+    expect_string(
+        nw_value_get_string(nw_object_get(error->properties, "colour"), NULL),
+        "red");
+    expect_string(nw_test_text(nw_object_get(error->properties, "list")),
+                  "[1, {\"two\": 2}]");
+    cr_expect(eq(
+        dbl, nw_value_get_date(nw_object_get(error->properties, "when")), 0));
 }
 
 Test(errors, a_code_is_text_whatever_it_was)
@@ -267,6 +273,7 @@ Test(errors, what_cannot_be_sent_is_told_as_text)
     expect_string(error->message, "() => 5");
     error = error_of("raise", text("10n"));
     expect_string(error->message, "10");
+    cr_expect(eq(int, nw_value_type(error->thrown), NW_TYPE_BIGINT));
 }
 
 // -- hostile ones
@@ -288,14 +295,13 @@ Test(errors, a_hostile_error_is_told_as_far_as_it_lets)
     }
 }
 
-Test(errors, an_error_that_is_its_own_cause_has_an_end)
+Test(errors, an_error_that_is_its_own_cause_is_cut_there)
 {
     const nw_error *error = error_of("hostile_circular", NULL);
-    int length = chain_length(error);
 
     expect_string(error->message, "round");
-    expect_string(error->cause->message, "round");
-    cr_expect(length > 1 && length < 100, "%d", length);
+    cr_expect(eq(int, chain_length(error), 1));
+    cr_expect(eq(ptr, (void *)error->properties, NULL));
 }
 
 Test(errors, an_error_whose_properties_change_keeps_its_message)
@@ -333,8 +339,7 @@ Test(errors, a_result_that_cannot_be_cloned_fails_the_task_by_name)
     expect_uncloneable("[Symbol.iterator]", "could not be cloned");
     expect_uncloneable("new Proxy({}, {})", "could not be cloned");
     expect_uncloneable("new WeakMap()", "could not be cloned");
-    expect_uncloneable("new SharedArrayBuffer(8)", "SharedArrayBuffer");
-    expect_uncloneable("new MessageChannel().port1", "Node.js");
+    expect_uncloneable("new MessageChannel().port1", "transferList");
     expect_uncloneable("({ get a() { throw new Error('sorry') } })", "sorry");
     expect_uncloneable("({ get a() { throw null } })", "null");
     expect_uncloneable("({ get a() { return this.a } })", "call stack");
@@ -376,34 +381,7 @@ Test(errors, a_long_function_name_stays_readable)
     }
 }
 
-// -- results of types that C cannot read
-
-static void expect_unreadable(const char *source, const char *type)
-{
-    const nw_result *result = call(pool, "uncloneable", text(source), NULL);
-
-    cr_expect(eq(int, result->status, NW_ETYPE), "%s: %s", source,
-              nw_status_name(result->status));
-    if (result->error != NULL) {
-        expect_says(result->error->message, "the result of uncloneable()");
-        expect_says(result->error->message, type);
-        expect_string(result->error->code, "NW_ETYPE");
-    }
-}
-
-Test(errors, a_result_of_a_type_that_c_cannot_read_is_named)
-{
-    expect_unreadable("new Date(0)", "Date");
-    expect_unreadable("new Map([[1, 2]])", "Map");
-    expect_unreadable("new Set([1])", "Set");
-    expect_unreadable("10n", "BigInt");
-    expect_unreadable("/a/g", "RegExp");
-    expect_unreadable("[{ deep: new Date(0) }]", "Date");
-    expect_unreadable("new Error('a result')", "Error");
-    expect_unreadable("new Number(5)", "Number");
-    expect_unreadable("new String('s')", "String");
-    expect_unreadable("new Boolean(true)", "Boolean");
-}
+// -- results that are too deep
 
 Test(errors, a_result_that_is_nested_too_deep_is_refused)
 {

@@ -441,14 +441,18 @@ Test(types, containers_come)
     expect_comes("Object.assign(Object.create(null), {a: 1})", "{\"a\": 1}");
 }
 
-Test(types, holes_read_as_undefined)
+Test(types, holes_come_as_holes_and_read_as_undefined)
 {
-    expect_comes("[1, , 3]", "[1, undefined, 3]");
-    expect_comes("[, ]", "[undefined]");
-    expect_comes("new Array(3)", "[undefined, undefined, undefined]");
+    const nw_result *result = call(pool, "evaluate", text("[1, , 3]"), NULL);
+
+    cr_expect(eq(int, nw_value_type(nw_array_get(result->value, 1)),
+                 NW_TYPE_UNDEFINED));
+    expect_comes("[1, , 3]", "[1, -, 3]");
+    expect_comes("[, ]", "[-]");
+    expect_comes("new Array(3)", "[-, -, -]");
     expect_comes("(() => { const a = []; a[3] = 1; return a; })()",
-                 "[undefined, undefined, undefined, 1]");
-    expect_comes("[1.5, , 2.5]", "[1.5, undefined, 2.5]");
+                 "[-, -, -, 1]");
+    expect_comes("[1.5, , 2.5]", "[1.5, -, 2.5]");
 }
 
 Test(types, an_array_with_a_far_item_is_not_filled)

@@ -66,7 +66,7 @@ static void call_workers(nw_worker *worker)
     client_expect("nw_worker_create", nw_worker_create(&other, &options),
                   NW_EFORKED);
     client_expect("nw_worker_post",
-                  nw_worker_post(worker, nw_value_number(doc, 1)), NW_EFORKED);
+                  nw_worker_post(worker, nw_value_number(doc, 1), NULL, 0), NW_EFORKED);
     client_expect("nw_worker_terminate", nw_worker_terminate(worker),
                   NW_EFORKED);
     client_expect("nw_worker_destroy", nw_worker_destroy(worker), NW_EFORKED);

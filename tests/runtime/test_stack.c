@@ -88,10 +88,12 @@ static void *worker_body(void *data)
     nw_doc *doc = nw_doc_create();
 
     client_expect("nw_worker_post",
-                  nw_worker_post(worker, nw_value_number(doc, 5)), NW_OK);
+                  nw_worker_post(worker, nw_value_number(doc, 5), NULL, 0),
+                  NW_OK);
     nw_doc_destroy(doc);
     client_await(&watch, NW_WORKER_EXIT, 1);
-    client_expect("nw_worker_terminate", nw_worker_terminate(worker), NW_OK);
+    client_expect("nw_worker_terminate", nw_worker_terminate(worker),
+                  NW_ECLOSED);
     client_expect("nw_worker_destroy", nw_worker_destroy(worker), NW_OK);
     client_expect("nw_runtime_stop", nw_runtime_stop(CLIENT_TIMEOUT_MS), NW_OK);
     *(bool *)data = strcmp(watch.text, "got 5") == 0;

@@ -26,7 +26,7 @@ fi
 
 # Criterion's own runner leaks a few bytes now and then, and its tests look for
 # leaks themselves, before they end; the plain programs do so at their exit.
-plain='^(soak\.|trace\.sample$)'
+plain='^(soak\.|fuzz\.|trace\.sample$)'
 LSAN_OPTIONS=$LSAN_OPTIONS:leak_check_at_exit=0 \
     ctest --test-dir "$build" --output-on-failure -R "$regex" -E "$plain"
 ctest --test-dir "$build" --output-on-failure -R "$plain"

@@ -6,7 +6,10 @@
 #include <nwpool/value.h>
 
 // A value as text that shows every difference C can see:
-//   undefined null true 1 -0 NaN "text" [1, 2] {"a": 1} <0a0b>
+//   undefined null true 1 -0 NaN "text" [1, -, "key": 2] {"a": 1} <0a0b>
+//   ArrayBuffer<0a> Int16Array<0a0b> -5n Date(0) /source/flags Object(1)
+//   Map{key => value} Set{1} TypeError("message", code E, cause 1) #KeyObject
+// "-" is a hole. Uint8Array goes without its name.
 // Bytes that are not printable ASCII are \xNN; ^N is the container N levels
 // up. The text is static and lives until the second call after this one.
 const char *nw_test_text(const nw_value *value);

@@ -54,7 +54,7 @@ static const nw_error *transmit(const nw_value *record)
     struct nw__message message = {0};
     const nw_error *error;
 
-    cr_assert(eq(int, nw__wire_write(&message, &record, 1), NW_OK));
+    cr_assert(eq(int, nw__wire_write(&message, &record, 1, NULL, NULL), NW_OK));
     nw_doc_reset(source);
     error = nw__error_read(doc, &message);
     memset(message.small, 0xAA, sizeof(message.small));
@@ -201,6 +201,83 @@ Test(error_record, error_that_is_its_own_cause_ends)
         eq(int, chain_length(transmit(record)), 1 + NW__ERROR_CAUSES_MAX));
 }
 
+// -- the newer form: a value of type Error, or what was thrown instead
+
+Test(error_record, error_value_in_a_record_arrives)
+{
+    nw_value *record = nw_value_object(source);
+    nw_value *value = nw_value_error(source, "MyError", "m");
+    nw_value *errors = nw_value_array(source);
+    const nw_error *error;
+
+    nw_error_set_code(value, "E");
+    nw_array_push(errors, text("first"));
+    nw_error_set_errors(value, errors);
+    nw_error_set_cause(value, nw_value_number(source, 5));
+    nw_object_set(record, "error", value);
+    error = transmit(record);
+    expect_text(error->name, "MyError");
+    expect_text(error->code, "E");
+    expect_text(nw_test_text(error->errors), "[\"first\"]");
+    cr_assert(ne(ptr, (void *)error->cause, NULL));
+    expect_text(error->cause->message, "5");
+    expect_text(nw_test_text(error->cause->thrown), "5");
+}
+
+Test(error_record, record_of_what_was_no_error_has_no_name)
+{
+    nw_value *record = nw_value_object(source);
+    const nw_error *error;
+
+    nw_object_set(record, "message", text("5"));
+    nw_object_set(record, "thrown", nw_value_number(source, 5));
+    error = transmit(record);
+    expect_text(error->name, "");
+    expect_text(error->message, "5");
+    expect_text(nw_test_text(error->thrown), "5");
+
+    record = nw_value_object(source);
+    nw_object_set(record, "message", text("a function"));
+    error = transmit(record);
+    expect_text(error->name, "");
+    cr_expect(eq(ptr, (void *)error->thrown, NULL));
+}
+
+Test(error_record, errors_of_an_older_record_arrive)
+{
+    nw_value *record = record_make("AggregateError", "m");
+    nw_value *errors = nw_value_array(source);
+
+    nw_array_push(errors, record_make("Error", "first"));
+    nw_object_set(record, "errors", errors);
+    cr_assert(eq(sz, nw_value_size(transmit(record)->errors), 1));
+    record = record_make("Error", "m");
+    nw_object_set(record, "errors", text("none"));
+    cr_expect(eq(ptr, (void *)transmit(record)->errors, NULL));
+}
+
+Test(error_record, chain_through_both_forms_is_cut_off)
+{
+    nw_value *value = nw_value_error(source, "Error", "last");
+    nw_value *record = nw_value_object(source);
+
+    for (int i = 0; i < 20; i++) {
+        nw_value *outer = nw_value_error(source, "Error", "outer");
+
+        nw_error_set_cause(outer, value);
+        value = outer;
+    }
+    nw_object_set(record, "error", value);
+    for (int i = 0; i < 5; i++) {
+        nw_value *outer = record_make("Error", "outer");
+
+        nw_object_set(outer, "cause", record);
+        record = outer;
+    }
+    cr_expect(
+        eq(int, chain_length(transmit(record)), 1 + NW__ERROR_CAUSES_MAX));
+}
+
 static void expect_unreadable(const void *data, size_t size, const char *why)
 {
     struct nw__message message;
@@ -220,8 +297,8 @@ Test(error_record, what_is_no_record_becomes_an_error_that_says_so)
                       "the error could not be read: unknown tag");
     expect_unreadable(BYTES(V15 "o"),
                       "the error could not be read: truncated value");
-    expect_unreadable(BYTES(V15 "D\0\0\0\0\0\0\0\0"),
-                      "the error could not be read: Date");
+    expect_unreadable(BYTES(V15 "p\0"),
+                      "the error could not be read: shared object");
     expect_unreadable(BYTES(V15 "I\x02"),
                       "the error could not be read: not a record");
 }
@@ -295,6 +372,37 @@ Test(error_record, written_error_keeps_its_cause)
     nw__message_fini(&cause);
 }
 
+Test(error_record, written_error_keeps_a_cause_of_the_newer_form)
+{
+    nw_value *record = nw_value_object(source);
+    const nw_value *root = record;
+    struct nw__message cause = {0};
+    const nw_error *error;
+
+    nw_object_set(record, "error", nw_value_error(source, "MyError", "inner"));
+    cr_assert(eq(int, nw__wire_write(&cause, &root, 1, NULL, NULL), NW_OK));
+    error = written(NW_EFAILED, "outer", &cause);
+    cr_assert(ne(ptr, (void *)error->cause, NULL));
+    expect_text(error->cause->name, "MyError");
+    nw__message_fini(&cause);
+}
+
+// What lies beside a cause stays there, so it can only be left out.
+Test(error_record, cause_that_needs_what_lies_beside_it_is_left_out)
+{
+    static char memory[4];
+    struct nw__message cause;
+    int released = 0;
+
+    nw_test_message(&cause, BYTES(V15 "o\"\x06thrownt\x00{\x01"));
+    nw_test_add_blob(&cause, memory, 4, &released);
+    cr_expect(
+        eq(ptr, (void *)written(NW_EFAILED, "outer", &cause)->cause, NULL));
+    cr_expect(eq(int, released, 0));
+    nw__message_fini(&cause);
+    cr_expect(eq(int, released, 1));
+}
+
 Test(error_record, written_text_that_is_cut_within_a_character_is_readable)
 {
     expect_text(written(NW_EIO, "a\xe2\x82", NULL)->message, "a??");
@@ -329,7 +437,8 @@ Test(error_record, reading_without_memory_gives_none)
 
         nw_object_set((nw_value *)value, "code", nw_value_number(source, 1));
         nw_object_set((nw_value *)value, "cause", record_make("Error", "m"));
-        cr_assert(eq(int, nw__wire_write(&message, &value, 1), NW_OK));
+        cr_assert(
+            eq(int, nw__wire_write(&message, &value, 1, NULL, NULL), NW_OK));
         starve(left);
         error = nw__error_read(doc, &message);
         nw__alloc_fail_after(-1);

@@ -9,6 +9,7 @@
 #include <criterion/new/assert.h>
 #include <jansson.h>
 
+#include <nwpool/error.h>
 #include <nwpool/json.h>
 
 #include "src/common.h"
@@ -233,6 +234,94 @@ Test(json, bytes_become_base64)
     expect_json(nw_value_bytes(doc, "\x00\xff\xfe\xfb", 4), "\"AP/++w==\"");
 }
 
+Test(json, bytes_of_every_view_become_base64)
+{
+    nw_value *buffer = nw_value_array_buffer(doc, "foobar", 6);
+
+    expect_json(buffer, "\"Zm9vYmFy\"");
+    expect_json(nw_value_view_of(buffer, NW_VIEW_INT16, 2, 4), "\"b2Jhcg==\"");
+}
+
+Test(json, dates_become_iso_strings)
+{
+    static const struct {
+        double ms;
+        const char *text;
+    } cases[] = {
+        {0, "\"1970-01-01T00:00:00.000Z\""},
+        {-1, "\"1969-12-31T23:59:59.999Z\""},
+        {951782400000.0, "\"2000-02-29T00:00:00.000Z\""},
+        {4107542400000.0, "\"2100-03-01T00:00:00.000Z\""},
+        {1709251199999.0, "\"2024-02-29T23:59:59.999Z\""},
+        {1700000000123.0, "\"2023-11-14T22:13:20.123Z\""},
+        {-62167219200000.0, "\"0000-01-01T00:00:00.000Z\""},
+        {-62167219200001.0, "\"-000001-12-31T23:59:59.999Z\""},
+        {253402300799999.0, "\"9999-12-31T23:59:59.999Z\""},
+        {253402300800000.0, "\"+010000-01-01T00:00:00.000Z\""},
+        {8.64e15, "\"+275760-09-13T00:00:00.000Z\""},
+        {-8.64e15, "\"-271821-04-20T00:00:00.000Z\""},
+        {NAN, "null"},
+    };
+
+    for (size_t i = 0; i < NW_ARRAY_SIZE(cases); i++) {
+        expect_json(nw_value_date(doc, cases[i].ms), cases[i].text);
+    }
+}
+
+Test(json, bigints_become_integers_up_to_2_53)
+{
+    const int64_t limit = INT64_C(1) << 53;
+
+    expect_json(nw_value_bigint(doc, 0), "0");
+    expect_json(nw_value_bigint(doc, limit), "9007199254740992");
+    expect_json(nw_value_bigint(doc, -limit), "-9007199254740992");
+    expect_failure(nw_value_bigint(doc, limit + 1), NW_ETYPE);
+    expect_failure(nw_value_bigint(doc, -limit - 1), NW_ETYPE);
+    expect_failure(nw_value_bigint_unsigned(doc, UINT64_MAX), NW_ETYPE);
+}
+
+Test(json, boxed_primitives_become_what_is_in_them)
+{
+    expect_json(nw_value_boxed(doc, nw_value_bool(doc, true)), "true");
+    expect_json(nw_value_boxed(doc, nw_value_string(doc, "s")), "\"s\"");
+    expect_json(nw_value_boxed(doc, nw_value_bigint(doc, 5)), "5");
+}
+
+Test(json, errors_become_objects)
+{
+    nw_value *error = nw_value_error(doc, "TypeError", "m");
+    nw_value *errors = nw_value_array(doc);
+
+    expect_json(error, "{\"name\":\"TypeError\",\"message\":\"m\","
+                       "\"stack\":\"TypeError: m\"}");
+    nw_error_set_stack(error, NULL);
+    expect_json(error, "{\"name\":\"TypeError\",\"message\":\"m\"}");
+    nw_error_set_code(error, "E");
+    nw_error_set_stack(error, "at");
+    nw_error_set_cause(error, nw_value_error(doc, "Error", "inner"));
+    nw_error_set_errors(error, errors);
+    nw_error_set_property(error, "path", nw_value_array(doc));
+    expect_json(error,
+                "{\"name\":\"TypeError\",\"message\":\"m\",\"code\":\"E\","
+                "\"stack\":\"at\",\"cause\":{\"name\":\"Error\","
+                "\"message\":\"inner\",\"stack\":\"Error: inner\"},"
+                "\"errors\":[],\"path\":[]}");
+    nw_array_push(errors, error);
+    expect_failure(error, NW_ETYPE);
+}
+
+Test(json, nothing_is_lost_in_silence)
+{
+    nw_value *array = nw_value_array(doc);
+
+    expect_failure(nw_value_map(doc), NW_ETYPE);
+    expect_failure(nw_value_set(doc), NW_ETYPE);
+    expect_failure(nw_value_regexp(doc, "a", NULL), NW_ETYPE);
+    nw_array_push(array, nw_value_number(doc, 1));
+    nw_array_push(array, nw_value_set(doc));
+    expect_failure(array, NW_ETYPE);
+}
+
 Test(json, keys_may_contain_nul)
 {
     nw_value *object = nw_value_object(doc);
@@ -345,6 +434,8 @@ Test(json, every_failed_allocation_is_survived)
             nw_value *value = nw_value_from_json(own, from);
 
             nw_object_set(value, "bytes", nw_value_bytes(own, "12345", 5));
+            nw_object_set(value, "date", nw_value_date(own, 0));
+            nw_object_set(value, "error", nw_value_error(own, "E", "m"));
             status = nw_doc_status(own);
             if (status == NW_OK) {
                 status = nw_value_to_json(value, &to);

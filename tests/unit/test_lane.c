@@ -264,14 +264,13 @@ Test(lane, hands_the_arguments_to_the_worker)
 
     cr_assert(eq(int, nw__message_reserve(&jobs[0].message, 5), NW_OK));
     memcpy(jobs[0].message.data, "hello", 5);
-    jobs[0].message.blobs = calloc(1, sizeof(struct nw__blob));
-    jobs[0].message.blobs[0] =
+    nw__message_reserve_beside(&jobs[0].message, 1, 0);
+    jobs[0].message.beside->blobs[0] =
         (struct nw__blob){.release = nw_test_count_release, .hint = &released};
-    jobs[0].message.blob_count = 1;
     push(0, 1);
     start_next(&run);
     cr_expect(eq(sz, jobs[0].message.size, 0));
-    cr_expect(eq(u32, jobs[0].message.blob_count, 0));
+    cr_expect(eq(ptr, jobs[0].message.beside, NULL));
     cr_expect(eq(int, memcmp(run.arguments.data, "hello", 5), 0));
 
     // Still the worker's when the job is taken away from it.

@@ -111,7 +111,8 @@ Test(record, a_result_that_contains_itself_is_a_failure)
                   "{\"index\":7,\"ok\":false,\"input\":\"in\","
                   "\"status\":\"NW_ETYPE\",\"task\":12,"
                   "\"error\":{\"name\":\"Error\",\"message\":\"the result "
-                  "contains itself, which JSON cannot express\"}}\n");
+                  "contains itself, or a value that JSON has no form for: "
+                  "a Map, Set, RegExp, large BigInt, port ...\"}}\n");
 }
 
 Test(record, an_error_property_that_is_no_json_is_left_out)

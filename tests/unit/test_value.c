@@ -335,7 +335,7 @@ Test(value, array_with_few_holes_becomes_a_plain_one)
     nw__array_end_sparse(array, 5);
     cr_expect(eq(int, array->flags &NW__VALUE_SPARSE, 0));
     nw_array_push(array, number_item(5));
-    expect_text(array, "[undefined, 1, undefined, 3, undefined, 5]");
+    expect_text(array, "[-, 1, -, 3, -, 5]");
 }
 
 // -- objects
@@ -533,15 +533,14 @@ Test(value, take_without_memory_leaves_the_bytes)
 static struct nw__holding *hold(void *data, size_t size, int *released)
 {
     struct nw__message message = {0};
-    struct nw__holding *holding;
+    struct nw__adopted adopted;
 
-    message.blobs = nw__alloc(sizeof(*message.blobs));
-    message.blobs[0] =
+    nw__message_reserve_beside(&message, 1, 0);
+    message.beside->blobs[0] =
         (struct nw__blob){data, size, nw_test_count_release, released};
-    message.blob_count = 1;
-    cr_assert(eq(int, nw__doc_adopt_blobs(doc, &message, &holding), NW_OK));
+    cr_assert(eq(int, nw__doc_adopt(doc, &message, &adopted), NW_OK));
     nw__message_fini(&message);
-    return holding;
+    return adopted.holdings;
 }
 
 Test(value, taking_one_of_two_views_leaves_the_other)
@@ -550,8 +549,8 @@ Test(value, taking_one_of_two_views_leaves_the_other)
     nw_value *array = nw_value_array(doc);
     int released = 0;
     struct nw__holding *holding = hold(memory, 6, &released);
-    nw_value *whole = nw__value_bytes_held(doc, holding, 0, 6);
-    nw_value *part = nw__value_bytes_held(doc, holding, 2, 3);
+    nw_value *whole = nw__value_buffer_held(doc, holding);
+    nw_value *part = nw_value_view_of(whole, NW_VIEW_UINT8, 2, 3);
     nw_bytes bytes;
 
     nw_array_push(array, whole);
@@ -559,7 +558,7 @@ Test(value, taking_one_of_two_views_leaves_the_other)
     cr_assert(eq(int, nw_value_take_bytes(whole, &bytes), NW_OK));
     cr_expect(ne(ptr, bytes.data, memory));
     bytes.release(bytes.data, bytes.size, bytes.hint);
-    expect_text(array, "[<>, <6d6f72>]");
+    expect_text(array, "[ArrayBuffer<>, <6d6f72>]");
     nw_doc_reset(doc);
     cr_expect(eq(int, released, 1));
 }
@@ -569,7 +568,7 @@ Test(value, taking_the_only_view_of_a_blob_moves_it)
     char memory[] = "memory";
     int released = 0;
     struct nw__holding *holding = hold(memory, 6, &released);
-    nw_value *whole = nw__value_bytes_held(doc, holding, 0, 6);
+    nw_value *whole = nw__value_buffer_held(doc, holding);
     nw_bytes bytes;
 
     // In two places, but still one value.

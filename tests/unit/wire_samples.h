@@ -20,7 +20,7 @@ struct sample {
     const char *text; // Of nw_test_text().
     // Our writer writes the same bytes. It does not where V8 holds numbers as
     // doubles, turns keys into indices, or where something is lost on our side:
-    // lone surrogates, holes, properties of arrays, kinds of views.
+    // lone surrogates, that a buffer could be resized.
     bool same;
 };
 
@@ -65,18 +65,20 @@ static const struct sample samples[] = {
                "N\x00\x00\x00\x00\x00\x00\x00@$\x00\x02"),
      "[1.5, 2]", false},
     {"undefined item", BYTES(V15 "A\x01_$\x00\x01"), "[undefined]", true},
-    {"sparse", BYTES(V15 "a\x03I\x00I\x02I\x04I\x06@\x02\x03"),
-     "[1, undefined, 3]", false},
-    {"holes", BYTES(V15 "a\x03@\x00\x03"), "[undefined, undefined, undefined]",
-     true},
+    {"sparse", BYTES(V15 "a\x03I\x00I\x02I\x04I\x06@\x02\x03"), "[1, -, 3]",
+     false},
+    {"holes", BYTES(V15 "a\x03@\x00\x03"), "[-, -, -]", true},
     {"array with property",
-     BYTES(V15 "A\x02I\x02I\x04\"\x04name\"\x01n$\x01\x02"), "[1, 2]", false},
+     BYTES(V15 "A\x02I\x02I\x04\"\x04name\"\x01n$\x01\x02"),
+     "[1, 2, \"name\": \"n\"]", true},
     {"match",
      BYTES(V15 "a\x02I\x00\"\x02"
                "bcI\x02\"\x01"
                "c\"\x05indexI\x02\"\x05input\"\x03"
                "abc\"\x06groups_@\x05\x02"),
-     "[\"bc\", \"c\"]", false},
+     "[\"bc\", \"c\", \"index\": 1, \"input\": \"abc\", "
+     "\"groups\": undefined]",
+     false},
     {"object",
      BYTES(V15 "o\"\x01"
                "aI\x02\"\x01"
@@ -119,57 +121,122 @@ static const struct sample samples[] = {
      "[{\"x\": 1}, {\"x\": 1}]", true},
     {"Uint8Array", BYTES(V15 "B\x03\x01\x02\x03VB\x00\x03\x00"), "<010203>",
      true},
-    {"ArrayBuffer", BYTES(V15 "B\x04\x01\x02\x03\x04"), "<01020304>", false},
+    {"ArrayBuffer", BYTES(V15 "B\x04\x01\x02\x03\x04"), "ArrayBuffer<01020304>",
+     true},
     {"two views",
      BYTES(V15
            "A\x02"
            "B\x04\x01\x02\x03\x04VB\x00\x02\x00^\x01VW\x02\x02\x00$\x00\x02"),
-     "[<0102>, <0304>]", false},
+     "[<0102>, Uint16Array<0304>]", true},
     {"view twice",
      BYTES(V15 "A\x02"
                "B\x03\x01\x02\x03VB\x00\x03\x00^\x02$\x00\x02"),
      "[<010203>, <010203>]", true},
-    {"DataView", BYTES(V15 "B\x02\x09\x08V?\x00\x02\x00"), "<0908>", false},
+    {"DataView", BYTES(V15 "B\x02\x09\x08V?\x00\x02\x00"), "DataView<0908>",
+     true},
     {"Float64Array",
      BYTES(V15 "B\x08\x00\x00\x00\x00\x00\x00\xf0?VF\x00\x08\x00"),
-     "<000000000000f03f>", false},
+     "Float64Array<000000000000f03f>", true},
     {"BigInt64Array",
      BYTES(V15 "B\x08\x01\x00\x00\x00\x00\x00\x00\x00Vq\x00\x08\x00"),
-     "<0100000000000000>", false},
-    {"Int8", BYTES(V15 "B\x01\xffVb\x00\x01\x00"), "<ff>", false},
-    {"Clamped", BYTES(V15 "B\x01\xffVC\x00\x01\x00"), "<ff>", false},
-    {"Int16", BYTES(V15 "B\x02\xfe\xffVw\x00\x02\x00"), "<feff>", false},
-    {"Int32", BYTES(V15 "B\x04\x01\x00\x00\x00Vd\x00\x04\x00"), "<01000000>",
-     false},
-    {"Uint32", BYTES(V15 "B\x04\x01\x00\x00\x00VD\x00\x04\x00"), "<01000000>",
-     false},
-    {"Float32", BYTES(V15 "B\x04\x00\x00\x80?Vf\x00\x04\x00"), "<0000803f>",
-     false},
+     "BigInt64Array<0100000000000000>", true},
+    {"Int8", BYTES(V15 "B\x01\xffVb\x00\x01\x00"), "Int8Array<ff>", true},
+    {"Clamped", BYTES(V15 "B\x01\xffVC\x00\x01\x00"), "Uint8ClampedArray<ff>",
+     true},
+    {"Int16", BYTES(V15 "B\x02\xfe\xffVw\x00\x02\x00"), "Int16Array<feff>",
+     true},
+    {"Int32", BYTES(V15 "B\x04\x01\x00\x00\x00Vd\x00\x04\x00"),
+     "Int32Array<01000000>", true},
+    {"Uint32", BYTES(V15 "B\x04\x01\x00\x00\x00VD\x00\x04\x00"),
+     "Uint32Array<01000000>", true},
+    {"Float32", BYTES(V15 "B\x04\x00\x00\x80?Vf\x00\x04\x00"),
+     "Float32Array<0000803f>", true},
     {"BigUint64",
      BYTES(V15 "B\x08\x01\x00\x00\x00\x00\x00\x00\x00VQ\x00\x08\x00"),
-     "<0100000000000000>", false},
+     "BigUint64Array<0100000000000000>", true},
     {"empty view", BYTES(V15 "B\x00VB\x00\x00\x00"), "<>", true},
     {"tail view", BYTES(V15 "B\x04\x01\x02\x03\x04VB\x03\x01\x00"), "<04>",
-     false},
-};
-
-// Values that C has no type for. The name is the detail of the reader.
-static const struct sample foreign_samples[] = {
-    {"Date", BYTES(V15 "D\x00\x00\x00\x00\x00\x00\x00\x00"), NULL, false},
-    {"BigInt", BYTES(V15 "Z\x10\x05\x00\x00\x00\x00\x00\x00\x00"), NULL, false},
-    {"Map", BYTES(V15 ";I\x02I\x04:\x02"), NULL, false},
-    {"Set", BYTES(V15 "'I\x02,\x01"), NULL, false},
+     true},
+    {"BigInt 0", BYTES(V15 "Z\x00"), "0n", true},
+    {"BigInt", BYTES(V15 "Z\x10\x05\x00\x00\x00\x00\x00\x00\x00"), "5n", true},
+    {"BigInt -2^63", BYTES(V15 "Z\x11\x00\x00\x00\x00\x00\x00\x00\x80"),
+     "-9223372036854775808n", true},
+    {"BigInt 2^64",
+     BYTES(V15 "Z \x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00"
+               "\x00\x00"),
+     "0x10000000000000000n", true},
+    {"Date", BYTES(V15 "D\x00\x00\x00\x00\x00\x00\xf0?"), "Date(1)", true},
+    {"invalid Date", BYTES(V15 "D\x00\x00\x00\x00\x00\x00\xf8\x7f"),
+     "Date(NaN)", true},
     {"RegExp",
+     BYTES(V15 "R\"\x04"
+               "a\\/b\xbf\x01"),
+     "/a\\/b/dgimsuy", true},
+    {"RegExp v",
      BYTES(V15 "R\"\x01"
-               "a\x01"),
-     NULL, false},
-    {"Error", BYTES(V15 "rm\"\x01xs\"\x01s."), NULL, false},
-    {"Boolean object", BYTES(V15 "y"), NULL, false},
-    {"Boolean object", BYTES(V15 "x"), NULL, false},
-    {"Number object", BYTES(V15 "n\x00\x00\x00\x00\x00\x00\xf0?"), NULL, false},
-    {"String object", BYTES(V15 "s\"\x01s"), NULL, false},
-    {"BigInt object", BYTES(V15 "z\x10\x01\x00\x00\x00\x00\x00\x00\x00"), NULL,
-     false},
+               "a\x80\x02"),
+     "/a/v", true},
+    {"RegExp none", BYTES(V15 "R\"\x01x\x00"), "/x/", true},
+    {"two-byte RegExp",
+     BYTES(V15 "R\x00"
+               "c\x02\xac \x00"),
+     "/\xe2\x82\xac/", true},
+    {"Map",
+     BYTES(V15 ";I\x02\"\x01"
+               "ao{\x00"
+               "A\x00$\x00\x00\"\x04self^\x00:\x06"),
+     "Map{1 => \"a\", {} => [], \"self\" => ^0}", true},
+    {"empty Map", BYTES(V15 ";:\x00"), "Map{}", true},
+    {"Set",
+     BYTES(V15 "'I\x02\"\x01"
+               "a^\x00,\x03"),
+     "Set{1, \"a\", ^0}", true},
+    {"empty Set", BYTES(V15 "',\x00"), "Set{}", true},
+    {"Error", BYTES(V15 "rm\"\x01xs\"\x01s."), "Error(\"x\", stack \"s\")",
+     true},
+    {"Error without message", BYTES(V15 "rs\"\x01s."),
+     "Error(\"\", stack \"s\")", true},
+    {"Error without stack", BYTES(V15 "rm\"\x01n."), "Error(\"n\")", true},
+    {"TypeError", BYTES(V15 "rTm\"\x01xs\"\x01s."),
+     "TypeError(\"x\", stack \"s\")", true},
+    {"RangeError", BYTES(V15 "rRm\"\x01xs\"\x01s."),
+     "RangeError(\"x\", stack \"s\")", true},
+    {"SyntaxError", BYTES(V15 "rSm\"\x01xs\"\x01s."),
+     "SyntaxError(\"x\", stack \"s\")", true},
+    {"ReferenceError", BYTES(V15 "rFm\"\x01xs\"\x01s."),
+     "ReferenceError(\"x\", stack \"s\")", true},
+    {"EvalError", BYTES(V15 "rEm\"\x01xs\"\x01s."),
+     "EvalError(\"x\", stack \"s\")", true},
+    {"URIError", BYTES(V15 "rUm\"\x01xs\"\x01s."),
+     "URIError(\"x\", stack \"s\")", true},
+    {"Error with cause",
+     BYTES(V15 "rm\"\x01xco\"\x01"
+               "aI\x02{\x01s\"\x01s."),
+     "Error(\"x\", stack \"s\", cause {\"a\": 1})", false},
+    {"Error in its cause",
+     BYTES(V15 "o\"\x01"
+               "erm\"\x01xc^\x00.{\x01"),
+     "{\"e\": Error(\"x\", cause ^1)}", true},
+    {"boxed",
+     BYTES(V15 "A\x05yxn\x00\x00\x00\x00\x00\x00\xf8?s\"\x03strsc\x02\xac $"
+               "\x00\x05"),
+     "[Object(true), Object(false), Object(1.5), Object(\"str\"), "
+     "Object(\"\\xe2\\x82\\xac\")]",
+     true},
+    {"boxed BigInt", BYTES(V15 "z\x10\x05\x00\x00\x00\x00\x00\x00\x00"),
+     "Object(5n)", true},
+    {"ids",
+     BYTES(V15 "A\x0brm\"\x01xs\"\x01s.D\x00\x00\x00\x00\x00\x00\x00\x00R\""
+               "\x01x\x00n\x00\x00\x00\x00\x00\x00\xf0?s\"\x01s;:\x00',\x00"
+               "Z\x10\x03\x00\x00\x00\x00\x00\x00\x00z\x10\x03\x00\x00\x00"
+               "\x00\x00\x00\x00o{\x00^\x09$\x00\x0b"),
+     "[Error(\"x\", stack \"s\"), Date(0), /x/, Object(1), Object(\"s\"), "
+     "Map{}, Set{}, 3n, Object(3n), {}, {}]",
+     true},
+    {"resizable",
+     BYTES(V15 "A\x03~\x02\x08\x00\x01VB\x00\x00\x03^\x01VB\x00\x01\x02^\x01VB"
+               "\x01\x00\x03$\x00\x03"),
+     "[<0001>, <00>, <01>]", false},
 };
 
 #endif

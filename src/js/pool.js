@@ -1,79 +1,17 @@
 // First and only script of a pool's worker: loads the user's module, then runs
 // its functions for the lane. `native` is src/binding.c.
 
-const { AsyncResource } = require('async_hooks');
-const { workerData } = require('worker_threads');
-const { createRequire, _initPaths: initPaths } = require('module');
+const { AsyncLocalStorage, AsyncResource } = require('async_hooks');
 const { pathToFileURL } = require('url');
 const path = require('path');
 const fs = require('fs');
 
-const native = process._linkedBinding('nwpool');
-const exit = process.exit.bind(process); // Before a module can replace it.
+hideCommonJS();
 
-redirectOutputs();
-
-// A script given as text gets CommonJS's names as globals; in the user's ES
-// modules they would be wrong and visible.
-for (const name of ['require', 'module', 'exports', '__filename',
-    '__dirname']) {
-    delete globalThis[name];
-}
-
-// The module paths of the configured node, not of the program we live in; and
-// child_process.fork() shall start that node, not that program.
-const { execPath } = process;
-process.execPath = workerData.nodePath;
-initPaths();
-if (!workerData.haveNode) {
-    process.execPath = execPath;
-}
-
-// -- what a task may use
-
-class Transfer {
-    #value;
-    #list;
-
-    constructor(value, list) {
-        this.#value = value;
-        this.#list = list;
-    }
-
-    // Runs no user code, as instanceof would with a proxy.
-    static is(value) {
-        return typeof value === 'object' && value !== null && #list in value;
-    }
-
-    static deliver(transfer) {
-        native.done(transfer.#value, transfer.#list);
-    }
-}
-
-// Buffers that may be moved. A view moves only when it shows all of its
-// buffer, and never Node's shared pool: both are copied.
-function movable(items) {
-    const pool = Buffer.allocUnsafe(1).buffer;
-    const buffers = new Set();
-    for (const item of items) {
-        const whole = ArrayBuffer.isView(item) && item.byteOffset === 0 &&
-            item.byteLength === item.buffer.byteLength;
-        const buffer = whole ? item.buffer : item;
-        if (buffer instanceof ArrayBuffer && buffer !== pool) {
-            buffers.add(buffer);
-        }
-    }
-    return [...buffers];
-}
-
-Object.defineProperty(globalThis, 'nwpool', {
-    value: Object.freeze({
-        // Marks buffers in a result for moving instead of copying.
-        transfer(value, list = [value]) {
-            return new Transfer(value, movable(list));
-        },
-    }),
-});
+// Whose output it is, where C wants to know: the store follows a task through
+// its awaits, which costs every promise a little.
+const printing = setup.tellsTasks ? new AsyncLocalStorage() : undefined;
+redirectOutputs(printing && (() => printing.getStore() ?? 0));
 
 // -- loading
 
@@ -100,7 +38,7 @@ function isModule(file) {
 
 // No `file`: a package for import alone.
 function resolveModule(specifier) {
-    const { directory } = workerData;
+    const { directory } = setup;
     const require = createRequire(path.join(directory, 'nwpool.js'));
     const file = path.resolve(directory, specifier);
     const isPath = specifier.startsWith('.') || path.isAbsolute(specifier) ||
@@ -189,7 +127,6 @@ function findFunction(loaded, name) {
 
 // -- running
 
-const record = (error) => makeRecord(error, native.encodable);
 const tracing = native.tracing();
 let loaded;
 
@@ -213,6 +150,9 @@ function invoke(task, args) {
     pending = isThenable(value);
     return value;
 }
+
+const call = printing === undefined ? invoke :
+    (task, args) => printing.run(native.taskId(), invoke, task, args);
 
 async function settle(promise, resource) {
     let value;
@@ -245,7 +185,7 @@ function run(index, ...args) {
     }
     let value;
     try {
-        value = resource.runInAsyncScope(invoke, undefined, task, args);
+        value = resource.runInAsyncScope(call, undefined, task, args);
     } catch (error) {
         resource.emitDestroy();
         native.fail(record(error));
@@ -275,9 +215,9 @@ function resolveFunction(index) {
 }
 
 async function main() {
-    native.attach(workerData.lane, run);
+    native.attach(setup.number, run);
     try {
-        loaded = await load(workerData.module);
+        loaded = await load(setup.module);
     } catch (error) {
         native.bootFailed(record(error));
         exit(1);
