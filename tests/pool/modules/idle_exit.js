@@ -2,6 +2,6 @@
 
 'use strict';
 
-setTimeout(() => process.exit(1), 5);
+setTimeout(() => process.exit(1), 100);
 
 exports.inc = (n) => n + 1;
