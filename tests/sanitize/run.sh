@@ -24,9 +24,15 @@ if ! cmake -S "$source" -B "$build" -DCMAKE_BUILD_TYPE=Debug \
     exit 1
 fi
 
+# Marked, so that nobody takes them for lines of the run this one is a test of.
+run_tests()
+{
+    ctest --test-dir "$build" --output-on-failure "$@" | sed -u 's/^/    | /'
+}
+
 # Criterion's own runner leaks a few bytes now and then, and its tests look for
 # leaks themselves, before they end; the plain programs do so at their exit.
 plain='^(soak\.|fuzz\.|trace\.sample$)'
 LSAN_OPTIONS=$LSAN_OPTIONS:leak_check_at_exit=0 \
-    ctest --test-dir "$build" --output-on-failure -R "$regex" -E "$plain"
-ctest --test-dir "$build" --output-on-failure -R "$plain"
+    run_tests -R "$regex" -E "$plain"
+run_tests -R "$plain"
