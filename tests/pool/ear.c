@@ -268,6 +268,19 @@ void end_worker(nw_worker *worker)
     expect_status(nw_worker_destroy(worker), NW_OK);
 }
 
+void expect_says_so(nw_worker_options options, const char *said)
+{
+    struct ear ear;
+    nw_worker *worker;
+
+    ear_init(&ear);
+    worker = worker_with(&ear, options);
+    expect_said(&ear, said);
+    expect_exit(&ear, 0);
+    end_worker(worker);
+    ear_fini(&ear);
+}
+
 void expect_refusal(nw_worker_options options, nw_status status,
                     const char *part)
 {

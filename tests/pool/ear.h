@@ -93,6 +93,9 @@ nw_worker *worker_with(struct ear *ear, nw_worker_options options);
 nw_worker *worker_of(struct ear *ear, const char *source);
 void end_worker(nw_worker *worker);
 
+// Creates with `options` and an ear of its own; must say that and end with 0.
+void expect_says_so(nw_worker_options options, const char *said);
+
 // Creates with `options`; must be refused with that status and a sentence that
 // says so, and nothing may be left behind.
 void expect_refusal(nw_worker_options options, nw_status status,

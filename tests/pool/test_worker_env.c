@@ -26,19 +26,6 @@ static void fini(void)
 
 TestSuite(env, .init = init, .fini = fini, .timeout = SUITE_TIMEOUT);
 
-static void expect_says_so(nw_worker_options options, const char *said)
-{
-    struct ear one;
-    nw_worker *worker;
-
-    ear_init(&one);
-    worker = worker_with(&one, options);
-    expect_said(&one, said);
-    expect_exit(&one, 0);
-    end_worker(worker);
-    ear_fini(&one);
-}
-
 // -- a copy
 
 Test(env, it_is_a_copy_by_default)

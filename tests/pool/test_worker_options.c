@@ -28,20 +28,6 @@ static void fini(void)
 
 TestSuite(options, .init = init, .fini = fini, .timeout = SUITE_TIMEOUT);
 
-// What a worker with these options says when it runs, and that it ends well.
-static void expect_says_so(nw_worker_options options, const char *said)
-{
-    struct ear one;
-    nw_worker *worker;
-
-    ear_init(&one);
-    worker = worker_with(&one, options);
-    expect_said(&one, said);
-    expect_exit(&one, 0);
-    end_worker(worker);
-    ear_fini(&one);
-}
-
 // -- where the script is
 
 #define COMMON_JS                                                              \
