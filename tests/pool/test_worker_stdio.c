@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static struct ear ear;
@@ -424,6 +425,16 @@ static void restore(char got[3][4096])
     }
 }
 
+// What is passed on is written by a thread of its own, which EXIT does not wait
+// for.
+static bool has_passed(int fd, nw_output mode)
+{
+    int size = 0;
+
+    ioctl(pipes[fd][0], FIONREAD, &size);
+    return mode == NW_OUTPUT_EVENT || size >= (int)strlen("to out\n");
+}
+
 static void print_with(nw_output out_mode, nw_output err_mode,
                        char got[3][4096])
 {
@@ -438,6 +449,7 @@ static void print_with(nw_output out_mode, nw_output err_mode,
                                   .stdout_mode = out_mode,
                                   .stderr_mode = err_mode});
     ear_end(&ear);
+    eventually(has_passed(1, out_mode) && has_passed(2, err_mode));
     restore(got);
     end_worker(worker);
 }
