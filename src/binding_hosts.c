@@ -19,7 +19,8 @@
 // Flags of keep()'s answer.
 enum { KEPT_IS_PORT = 1, KEPT_MUST_MOVE = 2 };
 
-// Calls one of the two. False, with the reason in `error`: it threw.
+// Calls one of the two. NW_ECLONE, with the reason in `error`: there is none, or
+// it threw. NW_ESTOPPED: the worker ends.
 static nw_status call(struct nw__binding *binding, napi_ref function,
                       size_t count, napi_value *values, napi_value *result,
                       char *error, size_t error_size)
@@ -128,18 +129,11 @@ static nw_value *list_hosts(nw_doc *doc, const struct nw__attached *const *refs,
 // Has the control environment post the objects on this worker's link.
 static nw_status ask_for(struct nw__binding *binding, const nw_value *list)
 {
-    struct nw__command *command =
-        nw__command_create(NW__COMMAND_FETCH, binding->worker);
-    nw_status status = NW_ENOMEM;
+    struct nw__command *command;
+    nw_status status = nw__command_write(&command, NW__COMMAND_FETCH,
+                                         binding->worker, &list, 1, NULL);
 
-    if (command != NULL) {
-        status = nw__wire_write(&command->message, &list, 1, NULL, NULL);
-    }
-    if (status != NW_OK) {
-        nw__command_destroy(command);
-        return status;
-    }
-    return nw__control_ask(command);
+    return status == NW_OK ? nw__control_ask(command) : status;
 }
 
 static nw_status fetch(void *context, const struct nw__attached *const *refs,

@@ -56,6 +56,30 @@ void nw__command_destroy(struct nw__command *command)
     }
 }
 
+nw_status nw__command_write(struct nw__command **out,
+                            enum nw__command_type type, uint64_t number,
+                            const nw_value *const *values, size_t count,
+                            const struct nw__wire_transfer *transfer)
+{
+    struct nw__command *command = nw__command_create(type, number);
+    const char *detail = NULL;
+    nw_status status = NW_ENOMEM;
+
+    if (command != NULL) {
+        status =
+            nw__wire_write(&command->message, values, count, transfer, &detail);
+    }
+    if (status != NW_OK) {
+        nw__command_destroy(command);
+        command = NULL;
+        if (detail != NULL) {
+            nw__fail(status, "%s", detail);
+        }
+    }
+    *out = command;
+    return status;
+}
+
 // False: there is no control environment any more. Caller holds the lock.
 static bool append(struct nw__command *command)
 {

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "src/message.h"
+#include "src/wire.h"
 
 // Each is a handler of glue.js, by its name there, called with the command's
 // number (a worker's, or the id of a host object), its argument, what moves with
@@ -58,6 +59,14 @@ struct nw__command {
 struct nw__command *nw__command_create(enum nw__command_type type,
                                        uint64_t number);
 void nw__command_destroy(struct nw__command *command);
+
+// The same with `values` as its message; what `transfer`, which may be NULL, lists
+// moves. On failure `*out` is NULL, nothing has moved, and nw_status_detail() has
+// the writer's sentence if there is one.
+nw_status nw__command_write(struct nw__command **out,
+                            enum nw__command_type type, uint64_t number,
+                            const nw_value *const *values, size_t count,
+                            const struct nw__wire_transfer *transfer);
 
 // Takes the command in any case. NW_ESTOPPED: the environment is gone and the
 // command was destroyed. Thread: any.

@@ -15,25 +15,14 @@ static nw_status ask(enum nw__command_type type, const nw_value *const *values,
                      size_t count, struct nw__message *reply)
 {
     struct nw__command *command;
-    const char *detail = NULL;
     nw_status status = nw__runtime_acquire();
 
     if (status != NW_OK) {
         return status;
     }
-    command = nw__command_create(type, 0);
-    status = NW_ENOMEM;
-    if (command != NULL) {
-        status =
-            nw__wire_write(&command->message, values, count, NULL, &detail);
-    }
+    status = nw__command_write(&command, type, 0, values, count, NULL);
     if (status == NW_OK) {
         status = nw__control_call(command, NW__NEVER, reply);
-    } else {
-        nw__command_destroy(command);
-        if (detail != NULL) {
-            nw__fail(status, "%s", detail);
-        }
     }
     nw__runtime_release();
     return status;

@@ -135,22 +135,15 @@ static nw_status broadcast_open(nw_port *port, const char *name)
 {
     nw_doc *doc = nw_doc_create();
     const nw_value *text = doc != NULL ? nw_value_string(doc, name) : NULL;
-    struct nw__command *command = NULL;
+    struct nw__command *command;
     nw_status status = doc != NULL ? nw_doc_status(doc) : NW_ENOMEM;
 
     if (status == NW_OK) {
-        command = nw__command_create(NW__COMMAND_BROADCAST, port->host->id);
-        status = command != NULL ? NW_OK : NW_ENOMEM;
-    }
-    if (status == NW_OK) {
-        status = nw__wire_write(&command->message, &text, 1, NULL, NULL);
+        status = nw__command_write(&command, NW__COMMAND_BROADCAST,
+                                   port->host->id, &text, 1, NULL);
     }
     nw_doc_destroy(doc);
-    if (status != NW_OK) {
-        nw__command_destroy(command);
-        return status;
-    }
-    return nw__control_ask(command);
+    return status == NW_OK ? nw__control_ask(command) : status;
 }
 
 nw_status nw_broadcast_create(nw_port **out, const char *name)
@@ -340,7 +333,6 @@ nw_status nw_port_post(nw_port *port, const nw_value *value,
 {
     const struct nw__wire_transfer moving = {transfer, transfer_count};
     struct nw__command *command;
-    const char *detail = NULL;
     nw_status status = check(port);
 
     if (status != NW_OK) {
@@ -355,14 +347,10 @@ nw_status nw_port_post(nw_port *port, const nw_value *value,
     if (lists_itself(port, transfer, transfer_count)) {
         return nw__fail(NW_ECLONE, "a port cannot be sent through itself");
     }
-    command = nw__command_create(NW__COMMAND_POST_PORT, port->host->id);
-    if (command == NULL) {
-        return NW_ENOMEM;
-    }
-    status = nw__wire_write(&command->message, &value, 1, &moving, &detail);
+    status = nw__command_write(&command, NW__COMMAND_POST_PORT, port->host->id,
+                               &value, 1, &moving);
     if (status != NW_OK) {
-        nw__command_destroy(command);
-        return detail != NULL ? nw__fail(status, "%s", detail) : status;
+        return status;
     }
     return nw__control_send(command) == NW_OK ? NW_OK : NW_ECLOSED;
 }

@@ -149,7 +149,6 @@ nw_status nw_worker_post(nw_worker *worker, const nw_value *value,
 {
     const struct nw__wire_transfer moving = {transfer, transfer_count};
     struct nw__command *command;
-    const char *detail;
     nw_status status;
 
     nw__detail_clear();
@@ -165,14 +164,10 @@ nw_status nw_worker_post(nw_worker *worker, const nw_value *value,
     if (nw__worker_has_exited(worker)) {
         return nw__fail(NW_ECLOSED, "the worker has ended");
     }
-    command = nw__command_create(NW__COMMAND_POST, worker->number);
-    if (command == NULL) {
-        return NW_ENOMEM;
-    }
-    status = nw__wire_write(&command->message, &value, 1, &moving, &detail);
+    status = nw__command_write(&command, NW__COMMAND_POST, worker->number,
+                               &value, 1, &moving);
     if (status != NW_OK) {
-        nw__command_destroy(command);
-        return detail != NULL ? nw__fail(status, "%s", detail) : status;
+        return status;
     }
     return nw__control_send(command) == NW_OK ? NW_OK : NW_ECLOSED;
 }

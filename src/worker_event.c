@@ -64,6 +64,13 @@ static void call(struct nw__worker_event *event)
     nw__listener_leave(&worker->listener);
 }
 
+static void free_output(nw_worker *worker, size_t size)
+{
+    nw__mutex_lock(&worker->listener.lock);
+    worker->output_waiting -= size;
+    nw__mutex_unlock(&worker->listener.lock);
+}
+
 static void run_event(struct nw__event *base)
 {
     struct nw__worker_event *event =
@@ -72,9 +79,7 @@ static void run_event(struct nw__event *base)
     nw_worker_event_type type = event->type;
 
     if (type == NW_WORKER_OUTPUT) {
-        nw__mutex_lock(&worker->listener.lock);
-        worker->output_waiting -= event->data_size;
-        nw__mutex_unlock(&worker->listener.lock);
+        free_output(worker, event->data_size);
     }
     if (type == NW_WORKER_EXIT) {
         nw__listener_set_alive(&worker->listener, false);
@@ -278,13 +283,6 @@ static bool reserve_output(nw_worker *worker, const struct nw__printed *printed)
     nw__mutex_unlock(&worker->listener.lock);
 
     return room;
-}
-
-static void free_output(nw_worker *worker, size_t size)
-{
-    nw__mutex_lock(&worker->listener.lock);
-    worker->output_waiting -= size;
-    nw__mutex_unlock(&worker->listener.lock);
 }
 
 static bool on_printed(void *owner, const struct nw__printed *printed)

@@ -312,17 +312,11 @@ static bool moves(const nw_worker_options *options)
 // beforehand where workerData would have moved when it does.
 static nw_status rehearse(const nw_value *spec)
 {
-    struct nw__command *command = nw__command_create(NW__COMMAND_REHEARSE, 0);
-    nw_status status = NW_ENOMEM;
+    struct nw__command *command;
+    nw_status status =
+        nw__command_write(&command, NW__COMMAND_REHEARSE, 0, &spec, 1, NULL);
 
-    if (command != NULL) {
-        status = nw__wire_write(&command->message, &spec, 1, NULL, NULL);
-    }
-    if (status != NW_OK) {
-        nw__command_destroy(command);
-        return status;
-    }
-    return nw__control_ask(command);
+    return status == NW_OK ? nw__control_ask(command) : status;
 }
 
 nw_status nw__start_command(uint32_t number, const nw_worker_options *options,
