@@ -4,6 +4,7 @@
 
 #include "src/common.h"
 #include "src/control.h"
+#include "src/runtime.h"
 
 static atomic_uint_fast64_t last_number;
 
@@ -21,7 +22,11 @@ static void destroy(struct nw__ref *ref)
 {
     struct held *held = (struct held *)(void *)ref;
 
-    nw__control_send(held->drop);
+    if (nw__runtime_forked()) {
+        nw__command_destroy(held->drop); // Nobody would ever take it.
+    } else {
+        nw__control_send(held->drop);
+    }
     nw__free(held);
 }
 

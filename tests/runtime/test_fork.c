@@ -11,6 +11,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include <nwpool/function.h>
+#include <nwpool/port.h>
 #include <nwpool/trace.h>
 
 #include "tests/runtime/client.h"
@@ -66,7 +68,8 @@ static void call_workers(nw_worker *worker)
     client_expect("nw_worker_create", nw_worker_create(&other, &options),
                   NW_EFORKED);
     client_expect("nw_worker_post",
-                  nw_worker_post(worker, nw_value_number(doc, 1), NULL, 0), NW_EFORKED);
+                  nw_worker_post(worker, nw_value_number(doc, 1), NULL, 0),
+                  NW_EFORKED);
     client_expect("nw_worker_terminate", nw_worker_terminate(worker),
                   NW_EFORKED);
     client_expect("nw_worker_destroy", nw_worker_destroy(worker), NW_EFORKED);
@@ -74,6 +77,102 @@ static void call_workers(nw_worker *worker)
     if (other != NULL) {
         client_fail("an output argument was left as it was");
     }
+}
+
+static void ask_workers(nw_worker *worker)
+{
+    nw_resource_limits limits;
+    nw_event_loop_utilization utilization;
+    int code;
+
+    client_expect("nw_worker_wait", nw_worker_wait(worker, 1000, &code),
+                  NW_EFORKED);
+    client_expect("nw_worker_write", nw_worker_write(worker, "x", 1, 1000),
+                  NW_EFORKED);
+    client_expect("nw_worker_end", nw_worker_end(worker), NW_EFORKED);
+    client_expect("nw_worker_heap_snapshot",
+                  nw_worker_heap_snapshot(worker, "/tmp/x", 1000), NW_EFORKED);
+    client_expect("nw_worker_get_resource_limits",
+                  nw_worker_get_resource_limits(worker, &limits), NW_EFORKED);
+    client_expect("nw_worker_get_event_loop_utilization",
+                  nw_worker_get_event_loop_utilization(worker, &utilization),
+                  NW_EFORKED);
+    if (nw_worker_thread_id(worker) != -1) {
+        client_fail("the worker has a thread in the child");
+    }
+}
+
+static void on_port(const nw_port_event *event, void *user_data)
+{
+    (void)event;
+    (void)user_data;
+}
+
+static void make_ports(void)
+{
+    nw_port *one = (nw_port *)1;
+    nw_port *two = (nw_port *)1;
+
+    client_expect("nw_channel_create", nw_channel_create(&one, &two),
+                  NW_EFORKED);
+    if (one != NULL || two != NULL) {
+        client_fail("an output argument was left as it was");
+    }
+    one = (nw_port *)1;
+    client_expect("nw_broadcast_create", nw_broadcast_create(&one, "b"),
+                  NW_EFORKED);
+    if (one != NULL) {
+        client_fail("an output argument was left as it was");
+    }
+}
+
+static void call_ports(nw_port *port)
+{
+    nw_doc *doc = nw_doc_create();
+    const nw_value *value;
+
+    make_ports();
+    client_expect("nw_port_listen", nw_port_listen(port, on_port, NULL, NULL),
+                  NW_EFORKED);
+    client_expect("nw_port_listen", nw_port_listen(port, NULL, NULL, NULL),
+                  NW_EFORKED);
+    client_expect("nw_port_start", nw_port_start(port), NW_EFORKED);
+    client_expect("nw_port_post",
+                  nw_port_post(port, nw_value_number(doc, 1), NULL, 0),
+                  NW_EFORKED);
+    client_expect("nw_port_receive", nw_port_receive(port, doc, &value),
+                  NW_EFORKED);
+    client_expect("nw_port_ref", nw_port_ref(port), NW_EFORKED);
+    client_expect("nw_port_unref", nw_port_unref(port), NW_EFORKED);
+    client_expect("nw_port_close", nw_port_close(port), NW_EFORKED);
+    client_expect("nw_port_destroy", nw_port_destroy(port), NW_EFORKED);
+    nw_doc_destroy(doc);
+}
+
+static nw_value *nothing(const nw_call *call, void *user_data)
+{
+    (void)call;
+    (void)user_data;
+    return NULL;
+}
+
+static void call_the_rest(void)
+{
+    const nw_function_options options = {.struct_size = sizeof(options),
+                                         .function = nothing};
+    nw_doc *doc = nw_doc_create();
+    nw_value *key = nw_value_number(doc, 1);
+    const nw_value *value;
+
+    client_expect("nw_function_register", nw_function_register("f", &options),
+                  NW_EFORKED);
+    client_expect("nw_function_unregister", nw_function_unregister("f"),
+                  NW_EFORKED);
+    client_expect("nw_environment_data_set", nw_environment_data_set(key, key),
+                  NW_EFORKED);
+    client_expect("nw_environment_data_get",
+                  nw_environment_data_get(key, doc, &value), NW_EFORKED);
+    nw_doc_destroy(doc);
 }
 
 static void call_runtime(void)
@@ -96,15 +195,20 @@ Test(fork, every_call_in_the_child_says_so)
     struct watch watch;
     nw_worker *worker = client_worker(&watch, endless);
     nw_task_id task = client_submit(pool, "increment", 1);
+    nw_port *port, *other;
     nw_result *result;
     pid_t child;
 
     client_await(&watch, NW_WORKER_ONLINE, 1);
+    cr_assert(eq(int, nw_channel_create(&port, &other), NW_OK));
     child = fork();
     if (child == 0) {
         call_runtime();
         call_pools(pool, task);
+        ask_workers(worker);
         call_workers(worker);
+        call_ports(port);
+        call_the_rest();
         _exit(0);
     }
     cr_expect(eq(int, end_of(child), 0));
@@ -113,6 +217,8 @@ Test(fork, every_call_in_the_child_says_so)
         eq(int, nwpool_wait(pool, task, CLIENT_TIMEOUT_MS, &result), NW_OK));
     cr_expect(eq(dbl, nw_value_get_number(result->value), 2));
     nwpool_result_free(result);
+    cr_expect(eq(int, nw_port_destroy(port), NW_OK));
+    cr_expect(eq(int, nw_port_destroy(other), NW_OK));
     cr_expect(eq(int, nw_worker_destroy(worker), NW_OK));
     cr_expect(eq(int, nwpool_destroy(pool), NW_OK));
     cr_expect(eq(int, nw_runtime_stop(CLIENT_TIMEOUT_MS), NW_OK));
@@ -157,6 +263,66 @@ Test(fork, grandchild_ends_as_well)
         exit(end_of(grandchild));
     }
     cr_expect(eq(int, end_of(child), 7));
+}
+
+static void *keep_posting(void *argument)
+{
+    nw_port *port = argument;
+    nw_doc *doc = nw_doc_create();
+    nw_value *value = nw_value_null(doc);
+
+    while (nw_port_post(port, value, NULL, 0) == NW_OK) {
+        usleep(1); // The other side keeps up.
+    }
+    nw_doc_destroy(doc);
+    return NULL;
+}
+
+// The object that the document holds is nobody's in the child, which tells
+// nobody of it: a lock that another thread held at the fork stays locked.
+Test(fork, child_empties_documents_that_hold_ports)
+{
+    struct watch watch;
+    nw_worker *worker = client_worker(
+        &watch, "const { parentPort } = require('worker_threads');"
+                "parentPort.once('message', (port) => {"
+                "    const { port1, port2 } = new MessageChannel();"
+                "    port.postMessage(port1, [port1]);"
+                "    port2.on('message', () => {});"
+                "});");
+    nw_doc *doc = nw_doc_create();
+    const nw_value *value = NULL;
+    nw_port *port, *other, *busy, *end;
+    const nw_value *moving[1];
+    pthread_t thread;
+
+    cr_assert(eq(int, nw_channel_create(&port, &other), NW_OK));
+    cr_assert(eq(int, nw_channel_create(&busy, &end), NW_OK));
+    cr_assert(eq(int, nw_port_start(end), NW_OK));
+    moving[0] = nw_value_port(doc, other);
+    cr_assert(eq(int, nw_worker_post(worker, moving[0], moving, 1), NW_OK));
+    while (nw_port_receive(port, doc, &value) == NW_ENOENT) {
+        usleep(1000);
+    }
+    cr_assert(eq(int, nw_value_type(value), NW_TYPE_PORT));
+    cr_assert(eq(int, pthread_create(&thread, NULL, keep_posting, busy), 0));
+    for (int i = 0; i < 100; i++) {
+        pid_t child = fork();
+
+        if (child == 0) {
+            nw_doc_reset(doc);
+            _exit(9);
+        }
+        cr_expect(eq(int, end_of(child), 9));
+    }
+    cr_expect(eq(int, nw_port_close(busy), NW_OK));
+    pthread_join(thread, NULL);
+    nw_doc_destroy(doc);
+    nw_port_destroy(port);
+    nw_port_destroy(other);
+    nw_port_destroy(busy);
+    nw_port_destroy(end);
+    cr_expect(eq(int, nw_worker_destroy(worker), NW_OK));
 }
 
 static void on_done_fork(const nw_result *result, void *user_data)
