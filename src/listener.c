@@ -49,27 +49,55 @@ void nw__listener_put(struct nw__listener *listener)
 
 // -- callbacks
 
-bool nw__listener_enter(struct nw__listener *listener)
+// Like reading, it is tried again while memory is short.
+static nw_doc *create_doc(void)
+{
+    nw_doc *doc = nw_doc_create();
+
+    for (int i = 0; i < NW__READ_TRIES && doc == NULL; i++) {
+        usleep(NW__READ_PAUSE_MS * 1000);
+        doc = nw_doc_create();
+    }
+    return doc;
+}
+
+bool nw__listener_enter(struct nw__listener *listener,
+                        struct nw__listener_call *call)
 {
     bool wanted = !nw__runtime_exiting();
+    bool first;
 
+    *call = (struct nw__listener_call){.thread = pthread_self()};
     nw__mutex_lock(&listener->lock);
-    while (listener->calling) {
-        nw__cond_wait(&listener->changed, &listener->lock);
-    }
     wanted = wanted && !listener->muted;
-    listener->calling = wanted;
-    listener->caller = pthread_self();
+    first = listener->calls == NULL;
+    if (wanted) {
+        call->next = listener->calls;
+        listener->calls = call;
+    }
     nw__mutex_unlock(&listener->lock);
 
+    if (wanted) {
+        call->doc = first ? listener->doc : create_doc();
+    }
     return wanted;
 }
 
-void nw__listener_leave(struct nw__listener *listener)
+void nw__listener_leave(struct nw__listener *listener,
+                        struct nw__listener_call *call)
 {
-    nw_doc_reset(listener->doc);
+    struct nw__listener_call **link = &listener->calls;
+
+    if (call->doc == listener->doc) {
+        nw_doc_reset(call->doc);
+    } else {
+        nw_doc_destroy(call->doc);
+    }
     nw__mutex_lock(&listener->lock);
-    listener->calling = false;
+    while (*link != call) {
+        link = &(*link)->next;
+    }
+    *link = call->next;
     nw__cond_wake_all(&listener->changed);
     nw__mutex_unlock(&listener->lock);
 }
@@ -83,7 +111,7 @@ static const nw_error no_memory = {
 
 const nw_error *nw__listener_read_error(nw_doc *doc, struct nw__message *record)
 {
-    const nw_error *error = nw__error_read(doc, record);
+    const nw_error *error = doc != NULL ? nw__error_read(doc, record) : NULL;
 
     return error != NULL ? error : &no_memory;
 }
@@ -96,6 +124,10 @@ const nw_value *nw__listener_read(nw_doc *doc, struct nw__message *message,
     const nw_value *value;
     nw_status status;
 
+    if (doc == NULL) {
+        *error = &no_memory;
+        return NULL;
+    }
     status = nw__wire_read(doc, message, &value, 1, &detail);
     for (int i = 0; i < NW__READ_TRIES && again && status == NW_ENOMEM; i++) {
         usleep(NW__READ_PAUSE_MS * 1000);
@@ -112,12 +144,22 @@ const nw_value *nw__listener_read(nw_doc *doc, struct nw__message *message,
     return NULL;
 }
 
+// Caller holds the lock.
+static bool is_called_elsewhere(const struct nw__listener *listener)
+{
+    const struct nw__listener_call *call = listener->calls;
+
+    while (call != NULL && pthread_equal(call->thread, pthread_self())) {
+        call = call->next;
+    }
+    return call != NULL;
+}
+
 void nw__listener_mute(struct nw__listener *listener)
 {
     nw__mutex_lock(&listener->lock);
     listener->muted = true;
-    while (listener->calling &&
-           !pthread_equal(listener->caller, pthread_self())) {
+    while (is_called_elsewhere(listener)) {
         nw__cond_wait(&listener->changed, &listener->lock);
     }
     nw__mutex_unlock(&listener->lock);
@@ -137,6 +179,17 @@ static void hold(struct nw__listener *listener)
     if (listener->alive && listener->refd) {
         nw__inbox_ref(listener->inbox);
     }
+}
+
+nw_inbox *nw__listener_swap_inbox(struct nw__listener *listener,
+                                  nw_inbox *inbox)
+{
+    nw_inbox *old = listener->inbox;
+
+    let_go(listener);
+    listener->inbox = inbox;
+    hold(listener);
+    return old;
 }
 
 void nw__listener_set_alive(struct nw__listener *listener, bool alive)
@@ -163,10 +216,7 @@ void nw__listener_set_inbox(struct nw__listener *listener, nw_inbox *inbox)
 
     nw__inbox_acquire(inbox);
     nw__mutex_lock(&listener->lock);
-    let_go(listener);
-    old = listener->inbox;
-    listener->inbox = inbox;
-    hold(listener);
+    old = nw__listener_swap_inbox(listener, inbox);
     nw__mutex_unlock(&listener->lock);
     nw__inbox_release(old);
 }

@@ -1,6 +1,9 @@
 // What a handle with callbacks (a worker, a port) has in common: references,
-// one callback at a time, an end of them for good, and the part it has in
-// keeping its inbox going.
+// an end of its callbacks for good, and the part it has in keeping its inbox
+// going.
+//
+// Callbacks come one after the other while the inbox stays the same. After it
+// was changed one of each may run at once, or one inside the other.
 //
 // Lock order: listener.lock > the inbox's own. Callbacks run without either.
 
@@ -13,11 +16,18 @@
 #include "src/inbox.h"
 #include "src/message.h"
 
+// A callback that runs, on the stack of the thread that runs it.
+struct nw__listener_call {
+    struct nw__listener_call *next;
+    pthread_t thread;
+    nw_doc *doc; // For what the callback is given.
+};
+
 // First member of the handle.
 struct nw__listener {
     // -- immutable after init
     void (*destroy)(struct nw__listener *listener); // With the last reference.
-    nw_doc *doc; // For whoever is inside a callback.
+    nw_doc *doc; // For the first who is inside a callback.
 
     nw__mutex lock; // Of the whole handle.
     nw__cond changed;
@@ -25,11 +35,10 @@ struct nw__listener {
     // -- protected by lock
     nw_inbox *inbox; // NULL: the events thread.
     uint32_t references;
-    bool calling; // A callback runs, on `caller`.
-    pthread_t caller;
-    bool muted; // None any more.
-    bool alive; // There may still be events.
-    bool refd;  // The user wants it to keep the inbox going.
+    struct nw__listener_call *calls; // That run.
+    bool muted;                      // None any more.
+    bool alive;                      // There may still be events.
+    bool refd; // The user wants it to keep the inbox going.
 };
 
 // One reference; neither alive nor ref'd. False without memory.
@@ -41,12 +50,13 @@ void nw__listener_fini(struct nw__listener *listener);
 void nw__listener_get(struct nw__listener *listener);
 void nw__listener_put(struct nw__listener *listener);
 
-// Around a callback. False: nobody wants to hear. One at a time: a port that
-// changed its inbox may have events in both. Blocks while another runs.
-bool nw__listener_enter(struct nw__listener *listener);
-void nw__listener_leave(struct nw__listener *listener);
+// Around a callback; `call` is filled in. False: nobody wants to hear.
+bool nw__listener_enter(struct nw__listener *listener,
+                        struct nw__listener_call *call);
+void nw__listener_leave(struct nw__listener *listener,
+                        struct nw__listener_call *call);
 
-// What a callback is given, in the listener's document, which leave() empties.
+// What a callback is given, in its document, which leave() empties.
 //
 // The value of a message; NULL with `*error` when it cannot be read. Memory that
 // is short for a while delays a message and does not lose it: reading is tried
@@ -60,8 +70,8 @@ const nw_error *nw__listener_read_error(nw_doc *doc,
 #define NW__READ_TRIES    100
 #define NW__READ_PAUSE_MS 10
 
-// No callback runs when this returns, and none will; but for the one that called
-// it.
+// No callback runs when this returns, and none will; but for those that it was
+// called from.
 void nw__listener_mute(struct nw__listener *listener);
 
 // The three things that decide whether it keeps its inbox going. Caller does
@@ -69,6 +79,12 @@ void nw__listener_mute(struct nw__listener *listener);
 void nw__listener_set_alive(struct nw__listener *listener, bool alive);
 void nw__listener_set_ref(struct nw__listener *listener, bool ref);
 void nw__listener_set_inbox(struct nw__listener *listener, nw_inbox *inbox);
+
+// The last of them in steps, for who has more to change with it: `inbox` was
+// acquired before, what is returned is to be released after. Caller holds the
+// lock.
+nw_inbox *nw__listener_swap_inbox(struct nw__listener *listener,
+                                  nw_inbox *inbox);
 
 bool nw__listener_has_ref(struct nw__listener *listener);
 

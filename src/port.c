@@ -58,6 +58,7 @@ static nw_port *port_expect(void)
     }
     host->is_port = true;
     host->must_move = true;
+    host->taken = 1;
     strcpy(host->name, "MessagePort");
     return port_create(host);
 }
@@ -192,6 +193,17 @@ static nw_status adopt(const struct nw__host *host)
     return NW_OK;
 }
 
+// Several values may stand for one object, and one handle is its owner.
+static bool take(struct nw__host *host)
+{
+    return __atomic_exchange_n(&host->taken, 1, __ATOMIC_ACQ_REL) == 0;
+}
+
+static void untake(struct nw__host *host)
+{
+    __atomic_store_n(&host->taken, 0, __ATOMIC_RELEASE);
+}
+
 nw_status nw_value_take_port(nw_value *value, nw_port **out)
 {
     struct nw__host *host;
@@ -218,10 +230,15 @@ nw_status nw_value_take_port(nw_value *value, nw_port **out)
     if (status != NW_OK) {
         return status;
     }
+    if (!take(host)) {
+        nw__runtime_release();
+        return NW_ETYPE;
+    }
     nw__ref_get(&host->ref);
     port = port_create(host);
     status = port != NULL ? adopt(host) : NW_ENOMEM;
     if (status != NW_OK) {
+        untake(host);
         port_forget(port);
         nw__runtime_release();
         return status;
@@ -284,10 +301,70 @@ static nw_status send(nw_port *port, enum nw__command_type type,
     return nw__control_send(command) == NW_OK ? NW_OK : NW_ECLOSED;
 }
 
+// Who hears, and where, in one step. NW_ECLOSED: the other side was quicker.
+static nw_status set_callback(nw_port *port, nw_port_event_cb *on_event,
+                              void *user_data, nw_inbox *inbox)
+{
+    nw_inbox *old = inbox;
+    bool closed;
+
+    nw__inbox_acquire(inbox);
+    nw__mutex_lock(&port->listener.lock);
+    closed = port->closed;
+    if (!closed) {
+        port->on_event = on_event;
+        port->user_data = user_data;
+        port->listens++;
+        old = nw__listener_swap_inbox(&port->listener, inbox);
+    }
+    nw__mutex_unlock(&port->listener.lock);
+    nw__inbox_release(old);
+
+    return closed ? nw__fail(NW_ECLOSED, "the port is closed") : NW_OK;
+}
+
+static nw_status begin_to_listen(nw_port *port, struct nw__command *command,
+                                 nw_port_event_cb *on_event, void *user_data,
+                                 nw_inbox *inbox)
+{
+    nw_status status = set_callback(port, on_event, user_data, inbox);
+
+    if (status != NW_OK) {
+        nw__command_destroy(command);
+        return status;
+    }
+    nw__listener_set_ref(&port->listener, true);
+    return nw__control_send(command) == NW_OK ? NW_OK : NW_ECLOSED;
+}
+
+// The callback stays until the control environment has stopped: what that was
+// quicker to tell is not lost.
+static nw_status stop_listening(nw_port *port, struct nw__command *command)
+{
+    uint32_t listens;
+    nw_inbox *inbox = NULL;
+    nw_status status;
+
+    nw__mutex_lock(&port->listener.lock);
+    listens = port->listens;
+    nw__mutex_unlock(&port->listener.lock);
+
+    nw__listener_set_ref(&port->listener, false);
+    status = nw__control_ask(command);
+    nw__mutex_lock(&port->listener.lock);
+    if (port->listens == listens) {
+        port->on_event = NULL;
+        inbox = nw__listener_swap_inbox(&port->listener, NULL);
+    }
+    nw__mutex_unlock(&port->listener.lock);
+    nw__inbox_release(inbox);
+
+    return status == NW_ESTOPPED ? NW_ECLOSED : status;
+}
+
 nw_status nw_port_listen(nw_port *port, nw_port_event_cb *on_event,
                          void *user_data, nw_inbox *inbox)
 {
-    bool listens = on_event != NULL;
     struct nw__command *command;
     nw_status status = check(port);
 
@@ -298,14 +375,10 @@ nw_status nw_port_listen(nw_port *port, nw_port_event_cb *on_event,
     if (command == NULL) {
         return NW_ENOMEM;
     }
-    command->argument = listens;
-    nw__mutex_lock(&port->listener.lock);
-    port->on_event = on_event;
-    port->user_data = user_data;
-    nw__mutex_unlock(&port->listener.lock);
-    nw__listener_set_inbox(&port->listener, inbox);
-    nw__listener_set_ref(&port->listener, listens);
-    return nw__control_send(command) == NW_OK ? NW_OK : NW_ECLOSED;
+    command->argument = on_event != NULL;
+    return on_event != NULL
+               ? begin_to_listen(port, command, on_event, user_data, inbox)
+               : stop_listening(port, command);
 }
 
 nw_status nw_port_start(nw_port *port)

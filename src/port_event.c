@@ -72,10 +72,9 @@ static nw_port *find(uint64_t id)
 
 // -- where events run
 
-static void call(struct port_event *event)
+static void call(struct port_event *event, nw_doc *doc)
 {
     nw_port_event out = {.type = event->type, .port = event->port};
-    nw_doc *doc = event->port->listener.doc;
 
     if (event->type == NW_PORT_MESSAGE) {
         out.value = nw__listener_read(doc, &event->message, &out.error);
@@ -92,13 +91,14 @@ static void run_event(struct nw__event *base)
 {
     struct port_event *event = NW_CONTAINER_OF(base, struct port_event, event);
     struct nw__listener *listener = &event->port->listener;
+    struct nw__listener_call frame;
 
     if (event->type == NW_PORT_CLOSE) {
         nw__listener_set_alive(listener, false);
     }
-    if (event->on_event != NULL && nw__listener_enter(listener)) {
-        call(event);
-        nw__listener_leave(listener);
+    if (event->on_event != NULL && nw__listener_enter(listener, &frame)) {
+        call(event, frame.doc);
+        nw__listener_leave(listener, &frame);
     }
     nw__message_fini(&event->message);
     nw__free(event);
@@ -122,8 +122,10 @@ static bool post(nw_port *port, nw_port_event_type type,
     if (message != NULL) {
         nw__message_move(&event->message, message);
     }
-    // Under the lock: a port that is being destroyed lets go of its inbox.
+    // Under the lock: a port that is being destroyed lets go of its inbox; and
+    // who begins to listen either hears of the close or is told at once.
     nw__mutex_lock(&port->listener.lock);
+    port->closed = port->closed || type == NW_PORT_CLOSE;
     event->on_event = port->on_event;
     event->user_data = port->user_data;
     port->listener.references++;
@@ -170,13 +172,7 @@ static bool set_closed(nw_port *port)
     first = !port->closed;
     nw__mutex_unlock(&port->listener.lock);
 
-    if (first && !post(port, NW_PORT_CLOSE, NULL)) {
-        return false;
-    }
-    nw__mutex_lock(&port->listener.lock);
-    port->closed = true;
-    nw__mutex_unlock(&port->listener.lock);
-    return true;
+    return !first || post(port, NW_PORT_CLOSE, NULL);
 }
 
 bool nw__port_closed(uint64_t id)

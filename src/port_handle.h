@@ -29,6 +29,7 @@ struct nw_port {
     // -- protected by lock
     nw_port_event_cb *on_event;
     void *user_data;
+    uint32_t listens;          // How often somebody began to.
     bool closing;              // nw_port_close() was called.
     bool closed;               // CLOSE was posted.
     struct nw__message unread; // Received, and there was no memory to read it.

@@ -69,7 +69,8 @@ struct nw__host {
     bool must_move;  // Cannot be cloned, only transferred.
     char name[NW__HOST_NAME_MAX + 1]; // Class name.
 
-    uint32_t gone; // By __atomic builtins: it was transferred.
+    uint32_t gone;  // By __atomic builtins: it was transferred.
+    uint32_t taken; // The same: C has made a port of it.
 };
 
 NW_EXTERN_C_END

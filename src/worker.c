@@ -73,12 +73,18 @@ static void read_answer(nw_worker *worker, struct nw__message *reply)
 {
     nw_doc *doc = nw_doc_create();
     const nw_value *answer;
+    int64_t id = -1;
 
     // Without memory the worker is there and merely does not know its id.
     if (doc != NULL && nw__wire_read(doc, reply, &answer, 1, NULL) == NW_OK) {
-        nw_value_get_int64(answer, &worker->thread_id);
+        nw_value_get_int64(answer, &id);
     }
     nw_doc_destroy(doc);
+    nw__mutex_lock(&worker->listener.lock);
+    worker->thread_id = id;
+    worker->described = true;
+    nw__cond_wake_all(&worker->listener.changed);
+    nw__mutex_unlock(&worker->listener.lock);
 }
 
 static nw_status spawn(nw_worker *worker, const nw_worker_options *options)

@@ -54,14 +54,16 @@ static void fill(nw_worker_event *out, struct nw__worker_event *event,
 static void call(struct nw__worker_event *event)
 {
     nw_worker *worker = event->worker;
+    struct nw__listener_call frame;
     nw_worker_event out = {0};
 
-    if (worker->on_event == NULL || !nw__listener_enter(&worker->listener)) {
+    if (worker->on_event == NULL ||
+        !nw__listener_enter(&worker->listener, &frame)) {
         return;
     }
-    fill(&out, event, worker->listener.doc);
+    fill(&out, event, frame.doc);
     worker->on_event(&out, worker->user_data);
-    nw__listener_leave(&worker->listener);
+    nw__listener_leave(&worker->listener, &frame);
 }
 
 static void free_output(nw_worker *worker, size_t size)
@@ -99,23 +101,31 @@ static void run_event(struct nw__event *base)
 }
 
 // Under the lock, so that the inbox of a worker that is given up meanwhile is
-// not touched any more. Nobody hears the rest.
-static void post_event(struct nw__worker_event *event)
+// not touched any more. False: it was, and nobody hears the rest; the event is
+// to be run after the lock. Caller holds the lock.
+static bool post_locked(struct nw__worker_event *event)
 {
     nw_worker *worker = event->worker;
-    bool abandoned;
 
-    nw__mutex_lock(&worker->listener.lock);
-    abandoned = worker->abandoned;
     if (event->type != NW_WORKER_EXIT) {
         worker->listener.references++;
     }
-    if (!abandoned) {
+    if (!worker->abandoned) {
         nw__inbox_post(worker->listener.inbox, &event->event);
     }
+    return !worker->abandoned;
+}
+
+static void post_event(struct nw__worker_event *event)
+{
+    nw_worker *worker = event->worker;
+    bool posted;
+
+    nw__mutex_lock(&worker->listener.lock);
+    posted = post_locked(event);
     nw__mutex_unlock(&worker->listener.lock);
 
-    if (abandoned) {
+    if (!posted) {
         run_event(&event->event);
     }
 }
@@ -197,19 +207,24 @@ static bool on_online(void *owner)
     nw_worker *worker = owner;
     struct nw__worker_event *event = event_create(worker, NW_WORKER_ONLINE, 0);
     bool first;
+    bool posted = true;
 
     if (event == NULL) {
         return false;
     }
+    // In one step: nothing of the other thread may come in between.
     nw__mutex_lock(&worker->listener.lock);
     first = !worker->announced;
     worker->announced = true;
+    if (first) {
+        posted = post_locked(event);
+    }
     nw__mutex_unlock(&worker->listener.lock);
 
-    if (first) {
-        post_event(event);
-    } else {
+    if (!first) {
         nw__free(event);
+    } else if (!posted) {
+        run_event(&event->event);
     }
     return true;
 }

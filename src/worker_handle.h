@@ -31,11 +31,12 @@ struct nw_worker {
     nw_worker_event_cb *on_event;
     void *user_data;
     nw_output modes[2]; // Of descriptors 1 and 2.
-    int64_t thread_id;
 
     // -- protected by lock
-    bool announced; // ONLINE was posted.
-    bool exited;    // The thread is gone.
+    bool described;    // The next is known: events may be quicker than that.
+    int64_t thread_id; // -1 without memory to read it.
+    bool announced;    // ONLINE was posted.
+    bool exited;       // The thread is gone.
     int exit_code;
     bool delivered; // So is its EXIT.
     bool abandoned; // Destroyed: its events go nowhere.

@@ -116,8 +116,20 @@ nw_status nw_worker_end(nw_worker *worker)
 
 int64_t nw_worker_thread_id(nw_worker *worker)
 {
-    return worker == NULL || nw__worker_has_exited(worker) ? -1
-                                                           : worker->thread_id;
+    int64_t id;
+
+    if (worker == NULL || nw__runtime_forked()) {
+        return -1;
+    }
+    nw__mutex_lock(&worker->listener.lock);
+    // A callback may ask before nw_worker_create() has returned.
+    while (!worker->described && !worker->exited) {
+        nw__cond_wait(&worker->listener.changed, &worker->listener.lock);
+    }
+    id = worker->exited ? -1 : worker->thread_id;
+    nw__mutex_unlock(&worker->listener.lock);
+
+    return id;
 }
 
 static nw_status set_ref(nw_worker *worker, bool ref)

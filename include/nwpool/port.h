@@ -103,8 +103,9 @@ NW_API nw_value *nw_value_port(nw_doc *doc, nw_port *port);
  * @param on_event  NULL: nobody; the port is unref'd and messages wait again.
  * @param inbox     where it runs; NULL: the events thread.
  * @return NW_OK; NW_ECLOSED; NW_EINVAL; NW_ENOMEM; NW_EFORKED.
- * Thread: any. Events that were on their way to an earlier callback may still
- * reach that.
+ * Events that were on their way to an earlier callback may still reach that, on
+ * its inbox.
+ * Thread: any. Blocks for a turn of the control thread with NULL.
  */
 NW_API nw_status nw_port_listen(nw_port *port, nw_port_event_cb *on_event,
                                 void *user_data, nw_inbox *inbox);
@@ -126,8 +127,9 @@ NW_API nw_status nw_port_start(nw_port *port);
  *         other end may have closed meanwhile: that is an event); NW_ECLONE
  *         when the port is sent through itself, and NW_EINVAL, NW_ELIMIT,
  *         NW_ENOMEM, NW_EFORKED and others as nw_worker_post(). On failure
- *         nothing has moved. nw_status_detail() has the sentence. A channel
- *         whose other end is sent through it is lost, as in Node.js.
+ *         nothing has moved; nw_status_detail() has the sentence, where there
+ *         is more to say than the status does. A channel whose other end is
+ *         sent through it is lost, as in Node.js.
  * Thread: any that owns the documents.
  */
 NW_API nw_status nw_port_post(nw_port *port, const nw_value *value,

@@ -153,7 +153,8 @@ typedef struct nw_worker_options {
  *         none, text that is not UTF-8; NW_ECLONE: something in worker_data
  *         must be transferred and is not listed; NW_ELIMIT; NW_ENOMEM, and the
  *         failures of nw_runtime_start(). No thread was started then, nothing
- *         has moved, and nw_status_detail() has the sentence.
+ *         has moved; nw_status_detail() has the sentence, where there is more
+ *         to say than the status does.
  * Thread: any. Blocks while the runtime starts, and for a turn of the control
  * thread.
  */
@@ -174,8 +175,8 @@ NW_API nw_status nw_worker_create(nw_worker **out,
  *         the like in `value` is not listed or was transferred already, or an
  *         Error contains itself; NW_EINVAL, also for something in the list that
  *         cannot move or stands there twice; NW_ELIMIT; NW_ENOMEM; NW_EFORKED;
- *         the mark of the document. On failure nothing has moved.
- *         nw_status_detail() has the sentence.
+ *         the mark of the document. On failure nothing has moved;
+ *         nw_status_detail() as above.
  * Thread: any that owns the documents.
  */
 NW_API nw_status nw_worker_post(nw_worker *worker, const nw_value *value,
@@ -204,8 +205,8 @@ NW_API nw_status nw_worker_terminate(nw_worker *worker);
 NW_API nw_status nw_worker_wait(nw_worker *worker, uint32_t timeout_ms,
                                 int *exit_code);
 
-/** `worker.threadId`: what `threadId` is inside; -1 once it has ended, and for
- *  NULL. Thread: any. */
+/** `worker.threadId`: what `threadId` is inside; -1 once it has ended, for
+ *  NULL, and in a fork() child. Thread: any. */
 NW_API int64_t nw_worker_thread_id(nw_worker *worker);
 
 /** `worker.resourceLimits`: what is in force, defaults filled in from ONLINE
