@@ -113,8 +113,24 @@ function drain(worker) {
 }
 
 function keep(objects, first) {
-    objects.forEach((object, i) => hosts.set(first + i, object));
+    objects.forEach((object, i) => {
+        hosts.set(first + i, object);
+        if (object instanceof MessagePort) {
+            watch(first + i, object);
+        }
+    });
     return describeHosts(objects);
+}
+
+// From the beginning: it may close before C takes it.
+function watch(number, port) {
+    const closed = () => {
+        hosts.delete(number);
+        onClose.delete(number);
+        tellPort(number, EVENT.CLOSE, undefined);
+    };
+    onClose.set(number, closed);
+    port.on('close', closed);
 }
 
 function find(number, worker) {
@@ -143,15 +159,16 @@ function collect(list) {
     const moving = [];
     for (let i = 0; i < list.length; i += 3) {
         const object = find(list[i], list[i + 1]);
-        if (object === undefined) {
-            throw refusal(STATUS.ECLONE,
-                'a port or another object in the message is gone');
-        }
         objects.push(object);
-        if (list[i + 2]) {
+        if (list[i + 2] && object !== undefined) {
             moving.push(object);
             release(list[i]);
         }
+    }
+    if (objects.includes(undefined)) {
+        discard(moving);
+        throw refusal(STATUS.ECLONE,
+            'a port or another object in the message is gone');
     }
     return { objects, moving };
 }
@@ -345,7 +362,13 @@ function report(number, worker) {
 }
 
 function start(number, spec, transfer, data) {
-    const worker = launch(number, spec, transfer, { data });
+    let worker;
+    try {
+        worker = launch(number, spec, transfer, { data });
+    } catch (error) {
+        discard(transfer);
+        throw error;
+    }
     workers.set(number, worker);
     passOn(worker);
     report(number, worker);
@@ -396,22 +419,8 @@ async function writeHeapSnapshot(worker, file) {
 // -- ports
 
 function adopt(number, worker) {
-    const port = find(number, worker);
-    if (port === undefined) {
-        tellPort(number, EVENT.CLOSE, undefined);
-        return;
-    }
-    const closed = () => {
-        hosts.delete(number);
-        onClose.delete(number);
-        tellPort(number, EVENT.CLOSE, undefined);
-    };
-    if (port instanceof MessagePort) {
-        onClose.set(number, closed);
-        port.on('close', closed);
-    } else {
-        port.closed = closed; // A BroadcastChannel tells nobody.
-        port.unref();
+    if (find(number, worker) === undefined) {
+        tellPort(number, EVENT.CLOSE, undefined); // Perhaps once more.
     }
 }
 
@@ -539,12 +548,15 @@ native.control({
         const { port1, port2 } = new MessageChannel();
         keep([port1], first);
         keep([port2], second);
-        adopt(first);
-        adopt(second);
     },
     broadcast(number, _, __, name) {
-        keep([new BroadcastChannel(name)], number);
-        adopt(number);
+        const port = new BroadcastChannel(name);
+        port.unref();
+        port.closed = () => { // It tells nobody.
+            hosts.delete(number);
+            tellPort(number, EVENT.CLOSE, undefined);
+        };
+        keep([port], number);
     },
     adopt(number, worker) {
         adopt(number, worker);

@@ -5,6 +5,8 @@
 // parent, which loses what was printed just before the end.
 
 const { Writable } = require('stream');
+// As they are now: a script may put clocks of its own in their place.
+const { setTimeout: later, clearTimeout: never } = require('timers');
 
 const RETRY_MS = 10; // When too much is waiting to be written.
 
@@ -35,7 +37,7 @@ class Output {
     flush() {
         this.#force = true;
         if (this.#timer !== undefined) {
-            clearTimeout(this.#timer);
+            never(this.#timer);
             this.#send();
         }
     }
@@ -46,7 +48,7 @@ class Output {
             this.#timer = undefined;
             this.#done();
         } else {
-            this.#timer = setTimeout(() => this.#send(), RETRY_MS);
+            this.#timer = later(() => this.#send(), RETRY_MS);
         }
     }
 }

@@ -46,7 +46,9 @@ function listOf(transfer) {
 
 function postMessage(value, transfer) {
     if (arguments.length === 0) {
-        throw new TypeError('postMessage() needs a value to post');
+        throw Object.assign(new TypeError(
+            'Not enough arguments to MessagePort.postMessage'),
+        { code: 'ERR_MISSING_ARGS' });
     }
     if (portClosed) {
         return;
