@@ -531,11 +531,11 @@ nw_status nw_object_set_n(nw_value *object, const char *key, size_t key_size,
     if (status != NW_OK) {
         return status;
     }
+    if (key != NULL && key_size > NW_VALUE_SIZE_MAX) {
+        return nw__doc_fail(object->doc, NW_ELIMIT);
+    }
     if (key == NULL || !nw__utf8_is_valid(key, key_size)) {
         return nw__doc_fail(object->doc, NW_EINVAL);
-    }
-    if (key_size > NW_VALUE_SIZE_MAX) {
-        return nw__doc_fail(object->doc, NW_ELIMIT);
     }
     member = object_find(object, key, key_size);
     if (member != NULL) {

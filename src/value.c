@@ -126,6 +126,9 @@ nw_value *nw_value_string_n(nw_doc *doc, const char *text, size_t size)
     if (text == NULL && size > 0) {
         return nw__value_fail(doc, NW_EINVAL);
     }
+    if (size > NW_VALUE_SIZE_MAX) {
+        return nw__value_fail(doc, NW_ELIMIT);
+    }
     ascii = nw__text_is_ascii(text, size);
     if (!ascii && !nw__utf8_is_valid(text, size)) {
         return nw__value_fail(doc, NW_EINVAL);

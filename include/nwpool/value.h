@@ -64,7 +64,7 @@ typedef enum nw_type {
     NW_TYPE_BOXED,  /**< `Object(1)`: a boolean, number, string or bigint as
                          an object. */
     NW_TYPE_PORT,   /**< One end of a MessageChannel; see nwpool/port.h. */
-    NW_TYPE_HOST,   /**< Another object of Node.js (KeyObject, Blob,
+    NW_TYPE_HOST,   /**< Another object of Node.js (a KeyObject, Blob,
                          FileHandle, ...), to be handed on, not looked into. */
     NW_TYPE_WASM_MODULE, /**< A compiled WebAssembly.Module, to be handed on. */
     NW_TYPE_WASM_MEMORY  /**< A shared WebAssembly.Memory. */
@@ -208,7 +208,7 @@ NW_API nw_status nw_set_push(nw_value *set, nw_value *item);
 NW_API nw_status nw_array_push_hole(nw_value *array);
 
 /** Sets a named property of an array. Returns as nw_object_set(); a key that is
- *  an index is NW_EINVAL. */
+ *  an index is a wrong one. */
 NW_API nw_status nw_array_set_property(nw_value *array, const char *key,
                                        nw_value *value);
 
@@ -223,7 +223,8 @@ NW_API nw_status nw_array_set_property(nw_value *array, const char *key,
 NW_API nw_status nw_array_push(nw_value *array, nw_value *item);
 
 /** Sets a member; a key that exists is replaced in place. `key` is copied
- *  UTF-8. Returns as nw_array_push(), and NW_EINVAL for a wrong key. */
+ *  UTF-8. Returns as nw_array_push(); NW_EINVAL for a wrong key, or NW_ELIMIT
+ *  for one that is too long, is the mark of the document too. */
 NW_API nw_status nw_object_set(nw_value *object, const char *key,
                                nw_value *value);
 
@@ -305,8 +306,9 @@ NW_API const char *nw_value_get_regexp(const nw_value *value,
 /** The primitive in a boxed one, or NULL. */
 NW_API const nw_value *nw_value_unbox(const nw_value *value);
 
-/** Class name of an object of Node.js, such as "SecretKeyObject", cut after 31
- *  bytes; "MessagePort" for a port; NULL for anything else. */
+/** Class name of an object of Node.js, cut after 31 bytes: "Blob", and for a
+ *  KeyObject the class behind it, "SecretKeyObject"; "MessagePort" for a port;
+ *  NULL for anything else. */
 NW_API const char *nw_value_get_host_type(const nw_value *value);
 
 /** Pair `index` of a map in insertion order: its value, and its key in `*key`

@@ -194,9 +194,12 @@ Test(value, what_is_too_large_is_refused_before_it_is_touched)
 {
     size_t size = (size_t)NW_VALUE_SIZE_MAX + 1;
     int released = 0;
-    char byte;
+    char byte = 'x';
 
     cr_expect(eq(ptr, nw_value_bytes(doc, &byte, size), NULL));
+    cr_expect(eq(int, nw_doc_status(doc), NW_ELIMIT));
+    nw_doc_reset(doc);
+    cr_expect(eq(ptr, nw_value_string_n(doc, &byte, size), NULL));
     cr_expect(eq(int, nw_doc_status(doc), NW_ELIMIT));
     nw_doc_reset(doc);
     cr_expect(eq(

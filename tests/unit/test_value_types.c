@@ -623,3 +623,187 @@ Test(value_types, every_type_has_a_name)
         cr_expect(ne(str, (char *)nw_view_name((nw_view)view), "unknown"));
     }
 }
+
+// -- nonsense
+
+// One of each type that has readers of its own.
+struct samples {
+    nw_value *items[16];
+    size_t count;
+};
+
+static struct samples samples_of_all(void)
+{
+    return (struct samples){
+        .items =
+            {
+                NULL,
+                nw_value_undefined(doc),
+                nw_value_null(doc),
+                nw_value_bool(doc, true),
+                nw_value_number(doc, 1),
+                nw_value_string(doc, "a"),
+                nw_value_array(doc),
+                nw_value_object(doc),
+                nw_value_bytes(doc, "ab", 2),
+                nw_value_bigint(doc, 5),
+                nw_value_date(doc, 0),
+                nw_value_regexp(doc, "a", "g"),
+                nw_value_map(doc),
+                nw_value_set(doc),
+                nw_value_error(doc, "Error", "a"),
+                nw_value_boxed(doc, nw_value_number(doc, 1)),
+            },
+        .count = 16,
+    };
+}
+
+// That nothing but a value of `type` gives anything.
+#define READ_ONLY_OF(type, reads)                                              \
+    cr_expect(eq(int, (reads) != 0, nw_value_type(value) == (type)), "%s, %s", \
+              #reads, nw_type_name(nw_value_type(value)))
+
+static void read_all(const nw_value *value)
+{
+    uint64_t positive = 7;
+    int64_t number = 7;
+    bool negative = true;
+    size_t size = 7;
+
+    READ_ONLY_OF(NW_TYPE_BOOL, nw_value_get_bool(value));
+    READ_ONLY_OF(NW_TYPE_NUMBER, !isnan(nw_value_get_number(value)));
+    READ_ONLY_OF(NW_TYPE_NUMBER, nw_value_get_int64(value, &number) == NW_OK);
+    READ_ONLY_OF(NW_TYPE_STRING, nw_value_get_string(value, &size) != NULL);
+    READ_ONLY_OF(NW_TYPE_STRING, size);
+    READ_ONLY_OF(NW_TYPE_BYTES, nw_value_get_bytes(value, &size) != NULL);
+    READ_ONLY_OF(NW_TYPE_BYTES, size);
+    READ_ONLY_OF(NW_TYPE_BIGINT,
+                 nw_value_get_bigint_words(value, &negative, &size) != NULL);
+    READ_ONLY_OF(NW_TYPE_BIGINT, size);
+    cr_expect(not(negative));
+    READ_ONLY_OF(NW_TYPE_BIGINT, nw_value_get_bigint(value, &number) == NW_OK);
+    READ_ONLY_OF(NW_TYPE_BIGINT, number);
+    READ_ONLY_OF(NW_TYPE_BIGINT,
+                 nw_value_get_bigint_unsigned(value, &positive) == NW_OK);
+    READ_ONLY_OF(NW_TYPE_BIGINT, positive);
+    READ_ONLY_OF(NW_TYPE_DATE, !isnan(nw_value_get_date(value)));
+    READ_ONLY_OF(NW_TYPE_REGEXP, nw_value_get_regexp(value, NULL) != NULL);
+    READ_ONLY_OF(NW_TYPE_ERROR, nw_value_get_error(value) != NULL);
+    READ_ONLY_OF(NW_TYPE_BOXED, nw_value_unbox(value) != NULL);
+}
+
+// That it is none of those that have something to hand out.
+static void find_nothing(nw_value *value)
+{
+    const nw_value *key = value;
+    const char *name = "a";
+    size_t size = 7;
+    nw_bytes bytes = {.size = 7};
+
+    cr_expect(eq(sz, nw_value_size(value), 0));
+    cr_expect(eq(ptr, (void *)nw_array_get(value, 0), NULL));
+    cr_expect(not(nw_array_is_hole(value, 0)));
+    cr_expect(eq(ptr, (void *)nw_array_properties(value), NULL));
+    cr_expect(eq(ptr, (void *)nw_object_get(value, "a"), NULL));
+    cr_expect(eq(ptr, (void *)nw_object_at(value, 0, &name, &size), NULL));
+    cr_expect(eq(ptr, (void *)name, NULL));
+    cr_expect(eq(sz, size, 0));
+    cr_expect(eq(ptr, (void *)nw_map_at(value, 0, &key), NULL));
+    cr_expect(eq(ptr, (void *)key, NULL));
+    cr_expect(eq(ptr, (void *)nw_map_get(value, "a"), NULL));
+    cr_expect(eq(ptr, (void *)nw_set_at(value, 0), NULL));
+    cr_expect(eq(ptr, (void *)nw_value_buffer(value, &size), NULL));
+    cr_expect(eq(ptr, (void *)nw_value_get_shared(value), NULL));
+    cr_expect(eq(ptr, (void *)nw_value_get_host_type(value), NULL));
+    cr_expect(eq(int, (int)nw_value_view(value), (int)NW_VIEW_UINT8));
+    if (nw_value_type(value) != NW_TYPE_BYTES) {
+        cr_expect(eq(int, nw_value_take_bytes(value, &bytes), NW_ETYPE));
+        cr_expect(eq(sz, bytes.size, 0));
+    }
+    cr_expect(eq(int, nw_value_take_bytes(value, NULL), NW_EINVAL));
+}
+
+Test(value_types, readers_of_another_type_find_nothing)
+{
+    struct samples samples = samples_of_all();
+
+    for (size_t i = 0; i < samples.count; i++) {
+        read_all(samples.items[i]);
+        find_nothing(samples.items[i]);
+    }
+    cr_expect(eq(int, nw_doc_status(doc), NW_OK));
+}
+
+Test(value_types, setters_refuse_what_has_no_such_thing)
+{
+    struct samples samples = samples_of_all();
+    nw_value *one = nw_value_number(doc, 1);
+
+    for (size_t i = 0; i < samples.count; i++) {
+        nw_value *value = samples.items[i];
+        nw_type type = nw_value_type(value);
+
+#define SET_ONLY_OF(wanted, call)                                              \
+    cr_expect(eq(int, (call) == NW_OK, type == (wanted)), "%s, %s", #call,     \
+              nw_type_name(type))
+        SET_ONLY_OF(NW_TYPE_ARRAY, nw_array_push(value, one));
+        SET_ONLY_OF(NW_TYPE_ARRAY, nw_array_push_hole(value));
+        SET_ONLY_OF(NW_TYPE_ARRAY, nw_array_set_property(value, "a", one));
+        SET_ONLY_OF(NW_TYPE_OBJECT, nw_object_set(value, "a", one));
+        SET_ONLY_OF(NW_TYPE_MAP, nw_map_push(value, one, one));
+        SET_ONLY_OF(NW_TYPE_SET, nw_set_push(value, one));
+        SET_ONLY_OF(NW_TYPE_ERROR, nw_error_set_stack(value, "a"));
+        SET_ONLY_OF(NW_TYPE_ERROR, nw_error_set_code(value, "a"));
+        SET_ONLY_OF(NW_TYPE_ERROR, nw_error_set_cause(value, one));
+        SET_ONLY_OF(NW_TYPE_ERROR, nw_error_set_property(value, "a", one));
+        SET_ONLY_OF(NW_TYPE_ERROR,
+                    nw_error_set_errors(value, nw_value_array(doc)));
+#undef SET_ONLY_OF
+    }
+    cr_expect(eq(int, nw_doc_status(doc), NW_OK));
+}
+
+// A key that cannot be one marks the document, as everything does that would
+// otherwise be missing in silence.
+Test(value_types, wrong_keys_mark_the_document)
+{
+    static const char *const keys[] = {NULL, "\xff", "7"};
+
+    for (size_t i = 0; i < NW_ARRAY_SIZE(keys); i++) {
+        cr_expect(eq(int,
+                     nw_array_set_property(nw_value_array(doc), keys[i],
+                                           nw_value_null(doc)),
+                     NW_EINVAL));
+        expect_failed(NULL, NW_EINVAL);
+    }
+    cr_expect(
+        eq(int,
+           nw_object_set_n(nw_value_object(doc), "a",
+                           (size_t)NW_VALUE_SIZE_MAX + 1, nw_value_null(doc)),
+           NW_ELIMIT));
+    expect_failed(NULL, NW_ELIMIT);
+}
+
+Test(value_types, makers_refuse_what_is_no_argument)
+{
+    nw_value *buffer = nw_value_array_buffer(doc, "abcdefgh", 8);
+
+    cr_expect(
+        eq(ptr, (void *)nw_value_view_of(NULL, NW_VIEW_INT8, 0, 0), NULL));
+    expect_failed(nw_value_view_of(buffer, (nw_view)-1, 0, 8), NW_EINVAL);
+    expect_failed(nw_value_bytes(doc, NULL, 1), NW_EINVAL);
+    expect_failed(nw_value_array_buffer(doc, NULL, 1), NW_EINVAL);
+    expect_failed(nw_value_bytes_lend(doc, NULL, 1, NULL, NULL), NW_EINVAL);
+    expect_failed(nw_value_string(doc, NULL), NW_EINVAL);
+    expect_failed(nw_value_string_n(doc, NULL, 1), NW_EINVAL);
+    expect_failed(nw_value_bigint_words(doc, false, NULL, 1), NW_EINVAL);
+    expect_failed(nw_value_regexp(doc, NULL, NULL), NW_EINVAL);
+    expect_failed(nw_value_regexp(doc, "a", "x"), NW_EINVAL);
+    expect_failed(nw_value_boxed(doc, NULL), NW_EINVAL);
+    expect_failed(nw_value_error(doc, NULL, "a"), NW_EINVAL);
+    expect_failed(nw_value_error(doc, "Error", NULL), NW_EINVAL);
+    expect_failed(nw_value_shared(doc, NULL), NW_EINVAL);
+    // Of nothing, these are fine.
+    expect_text(nw_value_string_n(doc, NULL, 0), "\"\"");
+    expect_text(nw_value_bytes(doc, NULL, 0), "<>");
+}
