@@ -109,6 +109,43 @@ Test(tools, a_busy_worker_is_snapped_or_the_wait_ends)
     end_worker(worker);
 }
 
+struct asked {
+    nw_worker *worker;
+    nw_status status;
+};
+
+static void *ask_for_snapshot(void *argument)
+{
+    struct asked *asked = argument;
+
+    asked->status = nw_worker_heap_snapshot(asked->worker,
+                                            scratch("dying.json"), DEADLINE_MS);
+    return NULL;
+}
+
+// It waits for a worker that hears nothing and then ends.
+Test(tools, a_snapshot_of_a_worker_that_ends_is_none)
+{
+    static const unsigned pauses_ms[] = {0, 200}; // Not yet online, or is.
+
+    for (size_t i = 0; i < sizeof(pauses_ms) / sizeof(pauses_ms[0]); i++) {
+        struct asked asked = {
+            .worker = worker_of(NULL, "Atomics.wait(new Int32Array("
+                                      "new SharedArrayBuffer(4)), 0, 0)"),
+        };
+        pthread_t thread;
+
+        cr_assert(eq(
+            int, pthread_create(&thread, NULL, ask_for_snapshot, &asked), 0));
+        pause_ms(pauses_ms[i]);
+        expect_status(nw_worker_terminate(asked.worker), NW_OK);
+        pthread_join(thread, NULL);
+        cr_expect(asked.status == NW_ECLOSED || asked.status == NW_OK, "%s",
+                  nw_status_name(asked.status));
+        end_worker(asked.worker);
+    }
+}
+
 // -- event loop utilization
 
 static double utilization(nw_worker *worker)
