@@ -355,6 +355,9 @@ static napi_value js_worker(napi_env env, napi_callback_info info)
     }
     binding->worker = number;
     nw__thread_is_worker(number, thread);
+    if (!nw__binding_open_visits(binding)) {
+        return nw__binding_throw(env, "NW_ENOMEM", "out of memory");
+    }
     return NULL;
 }
 

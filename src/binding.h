@@ -10,6 +10,7 @@
 //   binding_functions.c C functions: the object, and bodies
 //   binding_call.c      their calls
 //   binding_promise.c   promises that they settle
+//   binding_visit.c     a worker's thread, reached from others
 
 #ifndef NW_SRC_BINDING_H
 #define NW_SRC_BINDING_H
@@ -63,6 +64,9 @@ struct nw__binding {
 
     struct nw__binding_functions *functions;
 };
+
+// Lets others visit this worker's thread, see visit.h. False without memory.
+bool nw__binding_open_visits(struct nw__binding *binding);
 
 // Environment variables that are for another Node.js, ended by NULL.
 extern const char *const nw__hidden_variables[];

@@ -22,7 +22,6 @@
     X(TERMINATE, "terminate")                                                  \
     X(WRITE, "write") /* bytes; argument: how many */                          \
     X(END, "end")                                                              \
-    X(HEAP_SNAPSHOT, "heapSnapshot") /* path */                                \
     X(LIMITS, "limits")                                                        \
     X(UTILIZATION, "utilization")                                              \
     X(SET_DATA, "setData")    /* key, value */                                 \

@@ -1,4 +1,5 @@
-// Lock order: registry.lock is a leaf. Sinks are called without it: only the
+// Lock order: registry.lock is a leaf but for the poke functions, which only
+// poke an event loop and an isolate. Sinks are called without it: only the
 // control thread removes an entry, after the worker's own thread has ended, and
 // only these two call sinks. So an owner cannot go away between
 // the look-up and the call.
@@ -15,6 +16,7 @@
 #include "src/events.h"
 #include "src/hooks.h"
 #include "src/lane.h"
+#include "src/visit.h"
 
 // Workers are few and events rare; 64 chains keep look-ups short.
 #define BUCKETS 64
@@ -26,6 +28,9 @@ struct entry {
 
     // -- protected by registry.lock
     struct nw__message uncaught; // What it may be dying of.
+    struct nw__visit *visits;    // Oldest first.
+    void (*poke)(void *context); // NULL: not there yet, or not any more.
+    void *poke_context;
 };
 
 static struct {
@@ -121,8 +126,17 @@ static bool enter(uint32_t number, const struct nw__worker_spec *spec)
     return true;
 }
 
+// Of an entry that is not in the table any more.
 static void entry_free(struct entry *entry)
 {
+    struct nw__visit *visit = entry->visits;
+
+    while (visit != NULL) {
+        struct nw__visit *next = visit->next;
+
+        visit->miss(visit);
+        visit = next;
+    }
     nw__message_fini(&entry->uncaught);
     nw__free(entry);
 }
@@ -193,6 +207,81 @@ nw__worker_body *nw__worker_body_of(uint32_t number, void **data)
     look_up(number, &spec);
     *data = spec.body_data;
     return spec.body;
+}
+
+// -- visits
+
+bool nw__worker_visit(uint32_t number, struct nw__visit *visit)
+{
+    struct nw__visit **link;
+    struct entry *entry;
+
+    visit->next = NULL;
+    nw__mutex_lock(&registry.lock);
+    entry = find(number);
+    if (entry != NULL) {
+        link = &entry->visits;
+        while (*link != NULL) {
+            link = &(*link)->next;
+        }
+        *link = visit;
+        if (entry->poke != NULL) {
+            entry->poke(entry->poke_context);
+        }
+    }
+    nw__mutex_unlock(&registry.lock);
+
+    return entry != NULL;
+}
+
+void nw__worker_take_visits(uint32_t number, void (*poke)(void *context),
+                            void *context)
+{
+    struct entry *entry;
+
+    nw__mutex_lock(&registry.lock);
+    entry = find(number);
+    if (entry != NULL) {
+        entry->poke = poke;
+        entry->poke_context = context;
+        if (entry->visits != NULL) {
+            poke(context);
+        }
+    }
+    nw__mutex_unlock(&registry.lock);
+}
+
+void nw__worker_no_more_visits(uint32_t number)
+{
+    struct entry *entry;
+
+    nw__mutex_lock(&registry.lock);
+    entry = find(number);
+    if (entry != NULL) {
+        entry->poke = NULL;
+    }
+    nw__mutex_unlock(&registry.lock);
+}
+
+void nw__worker_receive(uint32_t number)
+{
+    struct nw__visit *visit = NULL;
+    struct entry *entry;
+
+    nw__mutex_lock(&registry.lock);
+    entry = find(number);
+    if (entry != NULL) {
+        visit = entry->visits;
+        entry->visits = NULL;
+    }
+    nw__mutex_unlock(&registry.lock);
+
+    while (visit != NULL) {
+        struct nw__visit *next = visit->next;
+
+        visit->run(visit);
+        visit = next;
+    }
 }
 
 // -- the worker's own thread

@@ -4,6 +4,7 @@
 //   worker.c        create, post, end
 //   worker_event.c  what comes back: events, output, the exit
 //   worker_query.c  stdin, and what a worker can be asked
+//   heap_snapshot.c a snapshot of its heap
 //   worker_spec.c   the options
 //
 // A handle has holders: the caller, until nw_worker_destroy(), the thread, until

@@ -1,5 +1,5 @@
 // What a worker can be told and asked besides messages: its stdin, numbers of
-// its engine and event loop, a snapshot of its heap.
+// its engine and event loop.
 
 #include "src/worker_handle.h"
 
@@ -158,71 +158,19 @@ bool nw_worker_has_ref(const nw_worker *worker)
            nw__listener_has_ref((struct nw__listener *)&worker->listener);
 }
 
-// Asks the control environment about the worker, with one text at most.
-static nw_status ask(nw_worker *worker, enum nw__command_type type,
-                     const char *text, uint64_t deadline_ns,
-                     struct nw__message *reply)
+// Asks the control environment about the worker. The answer is an object, or
+// undefined once it has ended.
+static nw_status ask(nw_worker *worker, enum nw__command_type type, nw_doc *doc,
+                     const nw_value **out)
 {
     struct nw__command *command = nw__command_create(type, worker->number);
-    nw_doc *doc;
-    const nw_value *value;
-    nw_status status = NW_OK;
-
-    if (command == NULL) {
-        return NW_ENOMEM;
-    }
-    if (text != NULL) {
-        doc = nw_doc_create();
-        value = doc != NULL ? nw_value_string(doc, text) : NULL;
-        status = doc != NULL ? nw_doc_status(doc) : NW_ENOMEM;
-        if (status == NW_OK) {
-            status = nw__wire_write(&command->message, &value, 1, NULL, NULL);
-        }
-        nw_doc_destroy(doc);
-    }
-    if (status != NW_OK) {
-        nw__command_destroy(command);
-        return status;
-    }
-    return nw__control_call(command, deadline_ns, reply);
-}
-
-nw_status nw_worker_heap_snapshot(nw_worker *worker, const char *path,
-                                  uint32_t timeout_ms)
-{
-    struct nw__message reply = {0};
-    char *directory = NULL;
-    nw_status status;
-
-    nw__detail_clear();
-    if (worker == NULL || path == NULL || path[0] == '\0') {
-        return NW_EINVAL;
-    }
-    if (nw__runtime_forked()) {
-        return NW_EFORKED;
-    }
-    if (nw__worker_has_exited(worker)) {
-        return NW_ECLOSED;
-    }
-    status = nw__absolute_path(path, &directory);
-    if (status == NW_OK) {
-        status = ask(worker, NW__COMMAND_HEAP_SNAPSHOT, directory,
-                     nw__deadline_ns(timeout_ms), &reply);
-    }
-    nw__free(directory);
-    nw__message_fini(&reply);
-    return status;
-}
-
-// The same with an object as answer; undefined once the worker has ended.
-static nw_status ask_object(nw_worker *worker, enum nw__command_type type,
-                            nw_doc *doc, const nw_value **out)
-{
     struct nw__message reply = {0};
     nw_status status = NW_ENOMEM;
 
-    if (doc != NULL) {
-        status = ask(worker, type, NULL, NW__NEVER, &reply);
+    if (command != NULL && doc != NULL) {
+        status = nw__control_call(command, NW__NEVER, &reply);
+    } else {
+        nw__command_destroy(command);
     }
     if (status == NW_OK) {
         status = nw__wire_read(doc, &reply, out, 1, NULL);
@@ -250,7 +198,7 @@ nw_status nw_worker_get_resource_limits(nw_worker *worker,
         return NW_OK;
     }
     doc = nw_doc_create();
-    status = ask_object(worker, NW__COMMAND_LIMITS, doc, &answer);
+    status = ask(worker, NW__COMMAND_LIMITS, doc, &answer);
     if (status == NW_OK) {
         nw__limits_read(answer, out);
     }
@@ -274,7 +222,7 @@ nw_status nw_worker_get_event_loop_utilization(nw_worker *worker,
         return NW_EFORKED;
     }
     doc = nw_doc_create();
-    status = ask_object(worker, NW__COMMAND_UTILIZATION, doc, &answer);
+    status = ask(worker, NW__COMMAND_UTILIZATION, doc, &answer);
     if (status == NW_OK && nw_value_type(answer) == NW_TYPE_OBJECT) {
         out->idle = nw_value_get_number(nw_object_get(answer, "idle"));
         out->active = nw_value_get_number(nw_object_get(answer, "active"));

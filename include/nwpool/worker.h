@@ -251,8 +251,8 @@ NW_API nw_status nw_worker_end(nw_worker *worker);
  *
  * @return NW_OK; NW_ETIMEDOUT: it may still be written later; NW_ECLOSED after
  *         the worker ended; NW_EIO: nw_status_detail() says why; NW_EINVAL;
- *         NW_ENOMEM; NW_EFORKED; NW_ESTOPPED while the process ends.
- * Thread: any but the worker's own, which it needs. Blocks.
+ *         NW_ENOMEM; NW_EFORKED.
+ * Thread: any but the worker's own, which it needs and holds up. Blocks.
  */
 NW_API nw_status nw_worker_heap_snapshot(nw_worker *worker, const char *path,
                                          uint32_t timeout_ms);

@@ -8,6 +8,8 @@
 #ifndef NW_SRC_ENGINE_ENGINE_H
 #define NW_SRC_ENGINE_ENGINE_H
 
+#include <stdbool.h>
+
 #include <node_api.h>
 
 #include "src/message.h"
@@ -47,6 +49,25 @@ void nw__engine_close(void);
 // Makes nw__engine_run() return soon. Thread: any, between a successful open
 // and close; harmless outside.
 void nw__engine_interrupt(void);
+
+// -- isolates
+
+// That of the current thread. Thread: a JavaScript thread.
+void *nw__engine_isolate(void);
+
+// Has `call(data)` called on the isolate's thread at the next place where its
+// script can be interrupted; never, if it runs none before it is disposed of.
+// It must not run JavaScript. All calls in a process name the same function.
+// Thread: any, while the isolate lives.
+void nw__engine_interrupt_soon(void *isolate, void (*call)(void *data),
+                               void *data);
+
+// Takes a snapshot of the heap of the current thread's isolate and hands it, as
+// JSON, to `write`, which returns false to break off. NW_OK; NW_EIO; NW_ENOMEM.
+// Thread: a JavaScript thread, also inside an interrupt. Blocks.
+nw_status nw__engine_heap_snapshot(bool (*write)(void *context,
+                                                 const char *data, size_t size),
+                                   void *context);
 
 // -- values. Thread: the JavaScript thread of the codec's environment, inside a
 // handle scope, for everything below.

@@ -7,7 +7,6 @@
 
 const { BroadcastChannel, MessageChannel, SHARE_ENV, Worker,
     getEnvironmentData, setEnvironmentData } = require('worker_threads');
-const { createWriteStream } = require('fs');
 const { pipeline } = require('stream/promises');
 const { fileURLToPath } = require('url');
 const Module = require('module');
@@ -186,7 +185,6 @@ native.hosts(keep, (list) => collect(list).objects);
 // -- workers
 
 const workers = new Map();
-const running = new WeakSet(); // Those that came online.
 const delayed = new Map(); // Timers of those that wait for their time to start.
 
 // Where the configured node finds installed packages. The paths of an embedded
@@ -334,7 +332,6 @@ function report(number, worker) {
     const announce = () => {
         if (!online) {
             online = true;
-            running.add(worker);
             tellWorker(number, EVENT.ONLINE, undefined);
         }
     };
@@ -385,37 +382,6 @@ function startLane(number, spec) {
     }
 }
 
-// Not pipeline(): that stream ends and never closes.
-function writeAll(stream, file) {
-    return new Promise((resolve, reject) => {
-        stream.on('error', reject);
-        stream.pipe(createWriteStream(file))
-            .on('error', reject)
-            .on('finish', resolve);
-    });
-}
-
-// Before that Node.js says that it does not run. One that ends first does not.
-function toRun(worker) {
-    return running.has(worker) ? undefined : new Promise((resolve) => {
-        worker.once('online', resolve);
-        worker.once('exit', resolve);
-    });
-}
-
-// By way of a name of its own, so that no half of it is taken for the whole.
-async function writeHeapSnapshot(worker, file) {
-    const partial = `${file}.${process.pid}.partial`;
-    try {
-        await toRun(worker);
-        await writeAll(await worker.getHeapSnapshot(), partial);
-        await fs.promises.rename(partial, file);
-    } catch (error) {
-        await fs.promises.rm(partial, { force: true });
-        throw error;
-    }
-}
-
 // -- ports
 
 function adopt(number, worker) {
@@ -438,10 +404,7 @@ function statusOf(error) {
         error.code === 'ERR_MISSING_TRANSFERABLE_IN_TRANSFER_LIST') {
         return STATUS.ECLONE;
     }
-    if (error.code === 'ERR_WORKER_NOT_RUNNING') {
-        return STATUS.ECLOSED;
-    }
-    return error.syscall !== undefined ? STATUS.EIO : STATUS.EINVAL;
+    return STATUS.EINVAL;
 }
 
 function refuse(request, error) {
@@ -462,20 +425,7 @@ function answer(handler, request, ...values) {
         refuse(request, error);
         return;
     }
-    if (result instanceof Promise) {
-        result.then((value) => reply(request, value),
-            (error) => refuse(request, error));
-    } else {
-        reply(request, result);
-    }
-}
-
-function living(number) {
-    const worker = workers.get(number);
-    if (worker === undefined) {
-        throw refusal(STATUS.ECLOSED, 'the worker has ended');
-    }
-    return worker;
+    reply(request, result);
 }
 
 // -- commands: (number, argument, what moves, values...)
@@ -526,9 +476,6 @@ native.control({
     },
     end(number) {
         workers.get(number)?.stdin.end();
-    },
-    heapSnapshot(number, _, __, file) {
-        return writeHeapSnapshot(living(number), file);
     },
     limits(number) {
         return workers.get(number)?.resourceLimits;
