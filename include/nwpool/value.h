@@ -197,7 +197,8 @@ NW_API nw_value *nw_value_set(nw_doc *doc);
 NW_API nw_value *nw_value_boxed(nw_doc *doc, nw_value *primitive);
 
 /** Adds a pair to a map. Keys are not compared: when one comes twice, the
- *  later pair wins in JavaScript. Returns as nw_array_push(). */
+ *  later pair wins in JavaScript, where a key of -0 is 0. Returns as
+ *  nw_array_push(). */
 NW_API nw_status nw_map_push(nw_value *map, nw_value *key, nw_value *value);
 
 /** Adds an item to a set, not comparing it either. Returns as

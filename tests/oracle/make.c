@@ -589,6 +589,9 @@ static nw_value *any_chain(struct nw_maker *maker)
 {
     nw_value *value = any_primitive(maker);
 
+    if (is_minus_zero(value)) {
+        value = nw_value_number(maker->doc, 0); // As a set would have it.
+    }
     for (unsigned i = nw_make_below(maker, CHAIN_MAX); i > 0; i--) {
         nw_value *inner = value;
 
