@@ -71,7 +71,7 @@ struct task {
     char *echo;
 };
 
-// CPUs that this process may use, which is the pool's own default.
+// CPUs that this process may run on: the pool has no more workers by default.
 static uint32_t count_cpus(void)
 {
     cpu_set_t set;

@@ -8,26 +8,14 @@
 
 #include "pool/internal.h"
 
-#include <sched.h>
 #include <string.h>
 
+#include "src/machine.h"
 #include "src/options.h"
 #include "src/registry.h"
 #include "src/runtime.h"
 
 // -- make and free
-
-// The CPUs this process may use, which is not what the machine has.
-static uint32_t cpu_count(void)
-{
-    cpu_set_t set;
-    int count = 0;
-
-    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
-        count = CPU_COUNT(&set);
-    }
-    return count > 0 ? (uint32_t)count : 1;
-}
 
 static nw_status resolve(nwpool_options *options)
 {
@@ -36,7 +24,7 @@ static nw_status resolve(nwpool_options *options)
         return NW_EINVAL;
     }
     if (options->workers == 0) {
-        options->workers = cpu_count();
+        options->workers = nw__machine_cpus();
         if (options->workers > NW_POOL_WORKERS_MAX) {
             options->workers = NW_POOL_WORKERS_MAX;
         }

@@ -162,7 +162,8 @@ typedef struct nwpool_options {
      *  Required; copied. */
     const char *module;
 
-    /** Worker threads. Default: the CPUs this process may use. */
+    /** Worker threads. Default: the CPUs this process may use, by its affinity
+     *  and the CPU quota of its cgroups. */
     uint32_t workers;
 
     /** Tasks that are accepted and not over, at most; submission beyond is
