@@ -7,6 +7,7 @@
 //   completion.c  the way out: callbacks, kept results, waiting
 //   output.c      what tasks print, on its way to a callback
 //   functions.c   names of functions to numbers
+//   histogram.c   how long things took
 //
 // A task is in exactly one place at any time: the queue, a lane (assigned or
 // running), a slot's `orphan` (its worker died, the cause is not known yet),
