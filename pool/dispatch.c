@@ -148,6 +148,17 @@ static void settled(void *owner, struct nw__lane *lane, struct nw__job *job)
     nwpool__finish(slot->pool, job);
 }
 
+// Nobody listens yet.
+static nw_status sent(void *owner, struct nw__lane *lane, uint64_t id,
+                      struct nw__message *value)
+{
+    (void)owner;
+    (void)lane;
+    (void)id;
+    nw__message_fini(value);
+    return NW_OK;
+}
+
 static void ready(void *owner, struct nw__lane *lane)
 {
     struct nwpool__slot *slot = owner;
@@ -182,7 +193,7 @@ static void boot_failed(void *owner, struct nw__lane *lane,
 }
 
 static void died(void *owner, struct nw__lane *lane,
-                 struct nw__job_list *assigned, struct nw__job *running)
+                 struct nw__job_list *assigned, struct nw__job_list *running)
 {
     struct nwpool__slot *slot = owner;
     nwpool *pool = slot->pool;
@@ -200,12 +211,10 @@ static void died(void *owner, struct nw__lane *lane,
     if (pool->destroying || pool->failed) {
         // Whoever ended the pool has emptied the queue and will not look
         // again; what this lane still held ends here.
-        doomed = *assigned;
-        if (running != NULL) {
-            nw__job_list_push(&doomed, running);
-        }
+        nw__job_list_append(&doomed, assigned);
+        nw__job_list_append(&doomed, running);
     } else {
-        slot->orphan = running;
+        slot->orphan = nw__job_list_pop(running); // One at a time.
         nw__job_list_prepend(&pool->queue, assigned);
         if (pool->queue.head != NULL) {
             wake = nwpool__idle_pop(pool);
@@ -223,6 +232,7 @@ static void died(void *owner, struct nw__lane *lane,
 const struct nw__lane_source nwpool__lane_source = {
     .pull = pull,
     .settled = settled,
+    .sent = sent,
     .ready = ready,
     .boot_failed = boot_failed,
     .died = died,

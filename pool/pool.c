@@ -197,14 +197,12 @@ static void take_everything(nwpool *pool, struct nw__job_list *out)
     for (uint32_t i = 0; i < pool->slot_count; i++) {
         struct nwpool__slot *slot = &pool->slots[i];
         struct nw__job_list assigned;
-        struct nw__job *running;
+        struct nw__job_list running;
 
         if (slot->lane != NULL) {
             nw__lane_close(slot->lane, &assigned, &running);
             nw__job_list_append(out, &assigned);
-            if (running != NULL) {
-                nw__job_list_push(out, running);
-            }
+            nw__job_list_append(out, &running);
         }
         if (slot->orphan != NULL) {
             nw__job_list_push(out, slot->orphan);

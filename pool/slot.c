@@ -230,12 +230,12 @@ static void on_exited(void *owner, int exit_code)
     nwpool *pool = slot->pool;
     struct funeral funeral = {0};
     struct nw__job_list assigned;
-    struct nw__job *running;
+    struct nw__job_list running;
 
     // Normally long closed by died(); never attached, or the control
     // environment went first, otherwise.
     nw__lane_close(slot->lane, &assigned, &running);
-    NW_ASSERT(assigned.head == NULL && running == NULL);
+    NW_ASSERT(assigned.head == NULL && running.head == NULL);
 
     nw__mutex_lock(&pool->lock);
     bury(slot, exit_code, &funeral);
@@ -324,11 +324,16 @@ nw_status nwpool__slot_start(struct nwpool__slot *slot, uint32_t delay_ms)
     nwpool *pool = slot->pool;
     struct nw__worker_spec spec = {.sink = &sink, .owner = slot};
     uint32_t number = nw__worker_number();
+    const struct nw__lane_options options = {.number = number,
+                                             .module = pool->module,
+                                             .pool_name = pool->name,
+                                             .concurrency = 1,
+                                             .source = &nwpool__lane_source,
+                                             .owner = slot};
     struct nw__command *start;
     nw_status status = NW_OK;
 
-    spec.lane = nw__lane_create(number, pool->module, pool->name,
-                                &nwpool__lane_source, slot);
+    spec.lane = nw__lane_create(&options);
     if (spec.lane == NULL) {
         return NW_ENOMEM;
     }

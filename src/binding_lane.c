@@ -33,8 +33,8 @@ static void settle(struct nw__binding *binding, nw_status status,
     binding->current.job = NULL;
     binding->pending = false;
     binding->now_ns = nw__now_ns();
-    if (!nw__lane_settle(binding->lane, job, status, outcome,
-                         binding->now_ns)) {
+    if (!nw__lane_settle(binding->lane, job, binding->current.id, status,
+                         outcome, binding->now_ns)) {
         nw__message_fini(outcome);
     }
 }

@@ -5,14 +5,22 @@
 // longer than it takes an idle worker to steal it, and the submit path has one
 // lock and at most one wake.
 //
-// Lock order: source's lock > lane.lock. The wake function is called under
-// lane.lock, which is what makes it safe against the end of the environment.
+// A job that settles is looked for among the running ones, never into: its
+// record may be freed or another task's by then. Plain functions, the hot ones,
+// are always the youngest.
+//
+// Lock order: source's lock > lane.lock. The wake and interrupt functions are
+// called under lane.lock, which is what makes them safe against the end of the
+// environment.
 
 #include "src/lane.h"
+
+// -- lists
 
 void nw__job_list_push(struct nw__job_list *list, struct nw__job *job)
 {
     job->next = NULL;
+    job->previous = list->tail;
     if (list->tail != NULL) {
         list->tail->next = job;
     } else {
@@ -22,17 +30,29 @@ void nw__job_list_push(struct nw__job_list *list, struct nw__job *job)
     list->count++;
 }
 
+void nw__job_list_remove(struct nw__job_list *list, struct nw__job *job)
+{
+    if (job->previous != NULL) {
+        job->previous->next = job->next;
+    } else {
+        list->head = job->next;
+    }
+    if (job->next != NULL) {
+        job->next->previous = job->previous;
+    } else {
+        list->tail = job->previous;
+    }
+    job->next = NULL;
+    job->previous = NULL;
+    list->count--;
+}
+
 struct nw__job *nw__job_list_pop(struct nw__job_list *list)
 {
     struct nw__job *job = list->head;
 
     if (job != NULL) {
-        list->head = job->next;
-        if (list->head == NULL) {
-            list->tail = NULL;
-        }
-        job->next = NULL;
-        list->count--;
+        nw__job_list_remove(list, job);
     }
     return job;
 }
@@ -42,6 +62,7 @@ void nw__job_list_append(struct nw__job_list *list, struct nw__job_list *from)
     if (from->head == NULL) {
         return;
     }
+    from->head->previous = list->tail;
     if (list->tail != NULL) {
         list->tail->next = from->head;
     } else {
@@ -62,17 +83,16 @@ void nw__job_list_prepend(struct nw__job_list *list, struct nw__job_list *from)
 void nw__job_list_split_tail(struct nw__job_list *from, uint32_t count,
                              struct nw__job_list *to)
 {
-    struct nw__job_list tail = {0};
-    struct nw__job *last = NULL;
-    struct nw__job *job = from->head;
+    struct nw__job_list tail = {NULL, from->tail, count};
+    struct nw__job *last = from->tail; // That stays.
 
     NW_ASSERT(count <= from->count);
-    for (uint32_t keep = from->count - count; keep > 0; keep--) {
-        last = job;
-        job = job->next;
+    for (uint32_t left = count; left > 0; left--) {
+        tail.head = last;
+        last = last->previous;
     }
     if (count > 0) {
-        tail = (struct nw__job_list){job, from->tail, count};
+        tail.head->previous = NULL;
         from->tail = last;
         from->count -= count;
         if (last != NULL) {
@@ -80,26 +100,43 @@ void nw__job_list_split_tail(struct nw__job_list *from, uint32_t count,
         } else {
             from->head = NULL;
         }
+        nw__job_list_append(to, &tail);
     }
-    nw__job_list_append(to, &tail);
 }
 
-struct nw__lane *nw__lane_create(uint32_t number, const char *module,
-                                 const char *pool_name,
-                                 const struct nw__lane_source *source,
-                                 void *owner)
+// Whether `job`, a mere name, is in the list.
+static bool list_has(const struct nw__job_list *list, const struct nw__job *job)
+{
+    const struct nw__job *at = list->head;
+
+    if (list->tail == job) {
+        return job != NULL;
+    }
+    while (at != NULL && at != job) {
+        at = at->next;
+    }
+    return at != NULL;
+}
+
+// -- life
+
+struct nw__lane *nw__lane_create(const struct nw__lane_options *options)
 {
     struct nw__lane *lane = nw__alloc_zero(sizeof(*lane));
 
+    NW_ASSERT(options->concurrency > 0);
     if (lane == NULL) {
         return NULL;
     }
     nw__mutex_init(&lane->lock);
-    lane->number = number;
-    lane->module = module;
-    lane->pool_name = pool_name;
-    lane->source = source;
-    lane->owner = owner;
+    lane->number = options->number;
+    lane->concurrency = options->concurrency;
+    lane->module = options->module;
+    lane->pool_name = options->pool_name;
+    lane->set_up = options->set_up;
+    lane->tear_down = options->tear_down;
+    lane->source = options->source;
+    lane->owner = options->owner;
     lane->references = 1;
     return lane;
 }
@@ -109,6 +146,16 @@ void nw__lane_ref(struct nw__lane *lane)
     nw__mutex_lock(&lane->lock);
     lane->references++;
     nw__mutex_unlock(&lane->lock);
+}
+
+static void free_requests(struct nw__lane_request *requests)
+{
+    while (requests != NULL) {
+        struct nw__lane_request *next = requests->next;
+
+        nw__free(requests);
+        requests = next;
+    }
 }
 
 void nw__lane_unref(struct nw__lane *lane)
@@ -123,11 +170,14 @@ void nw__lane_unref(struct nw__lane *lane)
     nw__mutex_unlock(&lane->lock);
 
     if (left == 0) {
-        NW_ASSERT(lane->assigned.head == NULL && lane->running == NULL);
+        NW_ASSERT(lane->assigned.head == NULL && lane->running.head == NULL);
+        free_requests(lane->requests);
         nw__mutex_fini(&lane->lock);
         nw__free(lane);
     }
 }
+
+// -- the source's side
 
 bool nw__lane_push(struct nw__lane *lane, struct nw__job_list *jobs)
 {
@@ -143,17 +193,113 @@ bool nw__lane_push(struct nw__lane *lane, struct nw__job_list *jobs)
     return open;
 }
 
+static uint32_t count_loose(const struct nw__job *job)
+{
+    uint32_t count = 0;
+
+    for (; job != NULL; job = job->next) {
+        count += job->pinned ? 0 : 1;
+    }
+    return count;
+}
+
+// Moves the last `count` jobs that are not pinned to the end of `out`.
+static void take_loose(struct nw__job_list *list, uint32_t count,
+                       struct nw__job_list *out)
+{
+    struct nw__job_list taken = {0};
+    struct nw__job *job = list->tail;
+
+    while (count > 0) {
+        struct nw__job *previous = job->previous;
+
+        if (!job->pinned) {
+            struct nw__job_list one = {0};
+
+            nw__job_list_remove(list, job);
+            nw__job_list_push(&one, job);
+            nw__job_list_prepend(&taken, &one);
+            count--;
+        }
+        job = previous;
+    }
+    nw__job_list_append(out, &taken);
+}
+
 void nw__lane_steal(struct nw__lane *lane, bool all, struct nw__job_list *out)
 {
+    const struct nw__job *first;
     uint32_t count;
 
     nw__mutex_lock(&lane->lock);
-    count = lane->assigned.count;
-    if (!all) {
-        // With nothing running, the only job is about to be started.
-        count = lane->running != NULL ? (count + 1) / 2 : count / 2;
+    first = lane->assigned.head;
+    if (first != NULL && !all && lane->busy == 0) {
+        first = first->next; // It is about to be started.
     }
-    nw__job_list_split_tail(&lane->assigned, count, out);
+    count = count_loose(first);
+    take_loose(&lane->assigned, all ? count : (count + 1) / 2, out);
+    nw__mutex_unlock(&lane->lock);
+}
+
+bool nw__lane_take_assigned(struct nw__lane *lane, struct nw__job *job)
+{
+    bool found;
+
+    nw__mutex_lock(&lane->lock);
+    found = list_has(&lane->assigned, job);
+    if (found) {
+        nw__job_list_remove(&lane->assigned, job);
+    }
+    nw__mutex_unlock(&lane->lock);
+
+    return found;
+}
+
+bool nw__lane_take_running(struct nw__lane *lane, struct nw__job *job)
+{
+    bool found;
+
+    nw__mutex_lock(&lane->lock);
+    found = list_has(&lane->running, job);
+    if (found) {
+        nw__job_list_remove(&lane->running, job);
+    }
+    nw__mutex_unlock(&lane->lock);
+
+    return found;
+}
+
+void nw__lane_ask(struct nw__lane *lane, struct nw__lane_request *request)
+{
+    bool open;
+
+    request->next = NULL;
+    nw__mutex_lock(&lane->lock);
+    open = !lane->closed;
+    if (open) {
+        if (lane->requests_last != NULL) {
+            lane->requests_last->next = request;
+        } else {
+            lane->requests = request;
+        }
+        lane->requests_last = request;
+        if (lane->wake != NULL) {
+            lane->wake(lane->wake_context);
+        }
+    }
+    nw__mutex_unlock(&lane->lock);
+
+    if (!open) {
+        nw__free(request);
+    }
+}
+
+void nw__lane_interrupt(struct nw__lane *lane, uint64_t id)
+{
+    nw__mutex_lock(&lane->lock);
+    if (lane->interrupt != NULL) {
+        lane->interrupt(lane->wake_context, id);
+    }
     nw__mutex_unlock(&lane->lock);
 }
 
@@ -171,28 +317,46 @@ void nw__lane_count(struct nw__lane *lane, uint64_t *assigned,
 {
     nw__mutex_lock(&lane->lock);
     *assigned += lane->assigned.count;
-    *running += lane->running != NULL ? 1 : 0;
+    *running += lane->running.count;
     nw__mutex_unlock(&lane->lock);
 }
 
 // Caller holds the lock.
-static void take_all(struct nw__lane *lane, struct nw__job_list *assigned,
-                     struct nw__job **running)
+static struct nw__lane_request *take_requests(struct nw__lane *lane)
+{
+    struct nw__lane_request *requests = lane->requests;
+
+    lane->requests = NULL;
+    lane->requests_last = NULL;
+    return requests;
+}
+
+// Returns the requests that nobody will see, to be freed. Caller holds the lock.
+static struct nw__lane_request *take_all(struct nw__lane *lane,
+                                         struct nw__job_list *assigned,
+                                         struct nw__job_list *running)
 {
     lane->closed = true;
     *assigned = lane->assigned;
     *running = lane->running;
     lane->assigned = (struct nw__job_list){0};
-    lane->running = NULL;
+    lane->running = (struct nw__job_list){0};
+    return take_requests(lane);
 }
 
 void nw__lane_close(struct nw__lane *lane, struct nw__job_list *assigned,
-                    struct nw__job **running)
+                    struct nw__job_list *running)
 {
+    struct nw__lane_request *requests;
+
     nw__mutex_lock(&lane->lock);
-    take_all(lane, assigned, running);
+    requests = take_all(lane, assigned, running);
     nw__mutex_unlock(&lane->lock);
+
+    free_requests(requests);
 }
+
+// -- the worker's side
 
 bool nw__lane_attach(struct nw__lane *lane, void (*wake)(void *context),
                      void *context)
@@ -211,11 +375,21 @@ bool nw__lane_attach(struct nw__lane *lane, void (*wake)(void *context),
     return attached;
 }
 
+void nw__lane_set_interrupt(struct nw__lane *lane,
+                            void (*interrupt)(void *context, uint64_t id))
+{
+    nw__mutex_lock(&lane->lock);
+    NW_ASSERT(lane->wake != NULL);
+    lane->interrupt = interrupt;
+    nw__mutex_unlock(&lane->lock);
+}
+
 // Caller holds the lock.
 static void start_job(struct nw__lane *lane, struct nw__job *job,
                       uint64_t now_ns, struct nw__run *out)
 {
-    lane->running = job;
+    nw__job_list_push(&lane->running, job);
+    lane->busy++;
     job->worker = lane->number;
     job->started_ns = now_ns;
 
@@ -223,6 +397,7 @@ static void start_job(struct nw__lane *lane, struct nw__job *job,
     out->id = job->id;
     out->function_name = job->function_name;
     out->function = job->function;
+    out->interruptible = job->interruptible;
     out->started_ns = now_ns;
     nw__message_move(&out->arguments, &job->message);
 }
@@ -234,7 +409,6 @@ static bool start_assigned(struct nw__lane *lane, uint64_t now_ns,
     struct nw__job *job = NULL;
 
     nw__mutex_lock(&lane->lock);
-    NW_ASSERT(lane->running == NULL);
     if (!lane->closed) {
         job = nw__job_list_pop(&lane->assigned);
     }
@@ -248,8 +422,12 @@ static bool start_assigned(struct nw__lane *lane, uint64_t now_ns,
 
 bool nw__lane_next(struct nw__lane *lane, uint64_t now_ns, struct nw__run *out)
 {
-    bool started = start_assigned(lane, now_ns, out);
+    bool started;
 
+    if (lane->busy == lane->concurrency) {
+        return false;
+    }
+    started = start_assigned(lane, now_ns, out);
     // A batch that was pulled can be stolen again before we start on it.
     while (!started && lane->source->pull(lane->owner, lane)) {
         started = start_assigned(lane, nw__now_ns(), out);
@@ -257,16 +435,18 @@ bool nw__lane_next(struct nw__lane *lane, uint64_t now_ns, struct nw__run *out)
     return started;
 }
 
-bool nw__lane_settle(struct nw__lane *lane, struct nw__job *job,
+bool nw__lane_settle(struct nw__lane *lane, struct nw__job *job, uint64_t id,
                      nw_status status, struct nw__message *outcome,
                      uint64_t now_ns)
 {
     bool mine;
 
     nw__mutex_lock(&lane->lock);
-    mine = job != NULL && lane->running == job;
+    NW_ASSERT(lane->busy > 0);
+    lane->busy--;
+    mine = list_has(&lane->running, job) && job->id == id;
     if (mine) {
-        lane->running = NULL;
+        nw__job_list_remove(&lane->running, job);
     }
     nw__mutex_unlock(&lane->lock);
 
@@ -280,20 +460,34 @@ bool nw__lane_settle(struct nw__lane *lane, struct nw__job *job,
     return true;
 }
 
+struct nw__lane_request *nw__lane_requests(struct nw__lane *lane)
+{
+    struct nw__lane_request *requests;
+
+    nw__mutex_lock(&lane->lock);
+    requests = take_requests(lane);
+    nw__mutex_unlock(&lane->lock);
+
+    return requests;
+}
+
 void nw__lane_detach(struct nw__lane *lane)
 {
+    struct nw__lane_request *requests;
     struct nw__job_list assigned;
-    struct nw__job *running;
+    struct nw__job_list running;
     bool first;
 
     nw__mutex_lock(&lane->lock);
     first = !lane->closed;
     lane->wake = NULL;
-    take_all(lane, &assigned, &running);
+    lane->interrupt = NULL;
+    requests = take_all(lane, &assigned, &running);
     nw__mutex_unlock(&lane->lock);
 
+    free_requests(requests);
     if (first) {
-        lane->source->died(lane->owner, lane, &assigned, running);
+        lane->source->died(lane->owner, lane, &assigned, &running);
     }
     nw__lane_unref(lane);
 }
