@@ -465,6 +465,7 @@ static void define_all(struct nw__binding *binding, napi_value exports)
     nw__binding_define(binding, exports, functions, NW_ARRAY_SIZE(functions));
     nw__binding_define_hosts(binding, exports);
     nw__binding_define_lane(binding, exports);
+    nw__binding_define_tasks(binding, exports);
     nw__binding_define_control(binding, exports);
     nw__binding_define_functions(binding, exports);
     define_hidden_variables(env, exports);

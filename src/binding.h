@@ -4,7 +4,8 @@
 // somebody else's worker, which gets the functions for everybody only.
 //
 //   binding.c           the state, its life, and the helpers below
-//   binding_lane.c      a pool's worker: running tasks
+//   binding_lane.c      a pool's worker: starting tasks, what the pool asks
+//   binding_task.c      its tasks: their ends, and what they send
 //   binding_control.c   the control environment: commands in, events out
 //   binding_hosts.c     objects of Node.js beside messages
 //   binding_functions.c C functions: the object, and bodies
@@ -29,6 +30,8 @@
 #define NW__ERROR_TEXT_MAX 512
 
 struct nw__binding_functions;
+struct nw__pending;
+struct nw__unsent;
 
 // All of it belongs to the environment's thread.
 struct nw__binding {
@@ -54,12 +57,19 @@ struct nw__binding {
     napi_ref handlers[NW__COMMAND_TYPES];
     napi_ref answer;
 
-    // -- worker of a lane
+    // -- worker of a lane; see binding_task.h
     struct nw__lane *lane;
     napi_ref run;
-    struct nw__run current;
+    napi_ref asked;         // Functions of pool.js, for requests.
+    struct nw__run current; // In its synchronous call; no job: none is.
+    uint64_t inside; // The same task, by its id, while a script of its own may
+                     // be on the stack; 0: none is.
+    struct nw__pending *pending; // Those that returned promises.
+    uint32_t pending_count;
+    struct nw__unsent *unsent; // Values that wait for room, oldest first.
+    struct nw__unsent **unsent_end;
     uint64_t now_ns; // When the last job ended.
-    bool pending;    // `current` returned a promise.
+    bool ready;      // The module is loaded and set up, and not torn down.
     bool pumping;    // The pump is on the stack.
 
     struct nw__binding_functions *functions;
@@ -86,6 +96,7 @@ void nw__binding_define(struct nw__binding *binding, napi_value object,
                         const struct nw__binding_function *functions,
                         size_t count);
 void nw__binding_define_lane(struct nw__binding *binding, napi_value exports);
+void nw__binding_define_tasks(struct nw__binding *binding, napi_value exports);
 void nw__binding_define_control(struct nw__binding *binding,
                                 napi_value exports);
 void nw__binding_define_hosts(struct nw__binding *binding, napi_value exports);
@@ -98,6 +109,9 @@ void nw__binding_define_functions(struct nw__binding *binding,
 struct nw__binding *nw__binding_arguments(napi_env env, napi_callback_info info,
                                           size_t needed, size_t max,
                                           napi_value *values);
+
+// The id of the pool's task that runs; 0: none. May ask pool.js.
+uint64_t nw__binding_task(struct nw__binding *binding);
 
 // Throws unless an exception is pending already. Returns NULL.
 napi_value nw__binding_throw(napi_env env, const char *code,

@@ -377,7 +377,7 @@ static napi_value call_function(struct nw__binding_functions *state,
         .arguments = call.arguments,
         .argument_count = count,
         .doc = doc,
-        .task = binding->current.job != NULL ? binding->current.id : 0,
+        .task = nw__binding_task(binding),
         .worker = binding->worker,
     };
     if (!read_arguments(binding, &call, values)) {

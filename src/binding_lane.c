@@ -1,19 +1,17 @@
-// The worker of a lane: what the trampoline in pool.js calls, and the pump
-// that calls it.
+// The worker of a lane: the pump that calls the trampoline in pool.js, and what
+// the pool asks besides.
 //
 // Invariants
-//   `current` has a job from the moment its function is called until its
-//   result, error or the end of the worker has been published. It is only
-//   touched on the worker's thread, and the job itself never: a pool that is
-//   destroyed takes it away.
+//   Requests are answered before the next task is started, and from the moment
+//   the lane is attached. Tasks are started between ready() and the request to
+//   end.
 //   After `stopping` was seen no JavaScript is called any more: every call
-//   would fail, and the job that was running stays in the lane for the
+//   would fail, and the jobs that were running stay in the lane for the
 //   cleanup hook.
 
 #include <stdio.h>
 
-#include "src/binding.h"
-#include "src/error_record.h"
+#include "src/binding_task.h"
 #include "src/hooks.h"
 #include "src/registry.h"
 
@@ -24,59 +22,7 @@
 // As many as NW_TASK_ARGUMENTS_MAX, which is the pool's to know.
 #define ARGUMENTS_MAX 64
 
-// The pool's answer for the job that `current` is.
-static void settle(struct nw__binding *binding, nw_status status,
-                   struct nw__message *outcome)
-{
-    struct nw__job *job = binding->current.job;
-
-    binding->current.job = NULL;
-    binding->pending = false;
-    binding->now_ns = nw__now_ns();
-    if (!nw__lane_settle(binding->lane, job, binding->current.id, status,
-                         outcome, binding->now_ns)) {
-        nw__message_fini(outcome);
-    }
-}
-
-static void settle_failure(struct nw__binding *binding, nw_status status,
-                           const char *text)
-{
-    struct nw__message outcome = {0};
-
-    nw__error_write(&outcome, status, text, NULL);
-    settle(binding, status, &outcome);
-}
-
-// Publishes what the current task returned.
-static void settle_value(struct nw__binding *binding, napi_value value,
-                         napi_value transfer)
-{
-    struct nw__message outcome = {0};
-    char why[NW__ERROR_TEXT_MAX];
-    char text[NW__ERROR_TEXT_MAX + 128];
-    nw_status status;
-
-    status = nw__engine_encode(binding->codec, value, transfer, &outcome, why,
-                               sizeof(why));
-    switch (status) {
-    case NW_OK:
-        settle(binding, NW_OK, &outcome);
-        return;
-    case NW_ESTOPPED:
-        binding->stopping = true;
-        break;
-    case NW_ECLONE:
-        snprintf(text, sizeof(text), "the result of %s() cannot be cloned: %s",
-                 binding->current.function_name, why);
-        settle_failure(binding, status, text);
-        break;
-    default:
-        settle_failure(binding, status, nw_status_message(status));
-        break;
-    }
-    nw__message_fini(&outcome);
-}
+// -- running tasks
 
 // Fills `values` with the arguments of the current job. False: it has ended.
 static bool decode_arguments(struct nw__binding *binding, napi_value *values)
@@ -94,7 +40,7 @@ static bool decode_arguments(struct nw__binding *binding, napi_value *values)
     if (status == NW_ESTOPPED) {
         binding->stopping = true;
     } else {
-        settle_failure(binding, status, why);
+        nw__task_fail(binding, status, why);
     }
     return false;
 }
@@ -112,20 +58,19 @@ static void call_run(struct nw__binding *binding)
     napi_get_reference_value(env, binding->run, &run);
     napi_get_undefined(env, &receiver);
     napi_create_uint32(env, binding->current.function, &values[0]);
+    binding->inside = binding->current.id;
     if (napi_call_function(env, receiver, run, 1 + count, values, &result) !=
         napi_ok) {
         // run() catches everything a task can throw, so this is the end of the
         // worker, or an exception in our own script.
         nw__binding_drop_exception(env);
         binding->stopping = nw__binding_is_stopping(env);
-        if (!binding->stopping && binding->current.job != NULL) {
-            settle_failure(binding, NW_ETHROWN, "the task's trampoline threw");
+        if (!binding->stopping) {
+            nw__task_fail(binding, NW_ETHROWN, "the task's trampoline threw");
         }
         return;
     }
-    if (binding->current.job != NULL && !binding->pending) {
-        settle_value(binding, result, NULL);
-    }
+    nw__task_finish(binding, result);
 }
 
 static void run_current(struct nw__binding *binding)
@@ -147,15 +92,17 @@ static void run_current(struct nw__binding *binding)
 }
 
 // Runs jobs until one is pending, there are none, or the scope is old enough.
-// True: there may be more.
+// True: there may be more. There is room for one.
 static bool run_batch(struct nw__binding *binding, uint64_t end_ns)
 {
+    uint32_t pending = binding->pending_count;
+
     while (!binding->stopping) {
         if (!nw__lane_next(binding->lane, binding->now_ns, &binding->current)) {
             return false;
         }
         run_current(binding);
-        if (binding->pending) {
+        if (binding->pending_count > pending) {
             return true;
         }
         // The job is the pool's again; its end is the cheapest clock.
@@ -164,6 +111,11 @@ static bool run_batch(struct nw__binding *binding, uint64_t end_ns)
         }
     }
     return false;
+}
+
+static bool has_room(const struct nw__binding *binding)
+{
+    return binding->lane->busy < binding->lane->concurrency;
 }
 
 // One turn of the event loop's worth of tasks.
@@ -175,7 +127,7 @@ static void pump_turn(struct nw__binding *binding)
     binding->now_ns = nw__now_ns();
     end_ns = binding->now_ns + SCOPE_NS;
 
-    while (more && !binding->stopping && binding->current.job == NULL) {
+    while (more && !binding->stopping && has_room(binding)) {
         napi_callback_scope scope = nw__binding_enter(binding);
 
         // What the last scope left behind may have ended the worker: a job
@@ -189,10 +141,63 @@ static void pump_turn(struct nw__binding *binding)
             break;
         }
     }
-    // A pending task pumps again when it settles.
-    if (more && binding->current.job == NULL && binding->async_open) {
+    // With no room, the task that makes some pumps again.
+    if (more && has_room(binding) && binding->async_open) {
         uv_async_send(&binding->async);
     }
+}
+
+// -- requests
+
+// Calls the function of pool.js that is for it.
+static void answer_request(struct nw__binding *binding,
+                           const struct nw__lane_request *request)
+{
+    static const char *const names[] = {
+        [NW__LANE_ABORT] = "abort",
+        [NW__LANE_ROOM] = "room",
+        [NW__LANE_END] = "end",
+    };
+    napi_env env = binding->env;
+    napi_value asked, function, ignored;
+    napi_value values[2];
+
+    if (request->type == NW__LANE_END) {
+        binding->ready = false;
+    }
+    if (napi_get_reference_value(env, binding->asked, &asked) != napi_ok ||
+        napi_get_named_property(env, asked, names[request->type], &function) !=
+            napi_ok ||
+        napi_create_int64(env, (int64_t)request->id, &values[0]) != napi_ok ||
+        napi_create_string_utf8(env, request->reason, NAPI_AUTO_LENGTH,
+                                &values[1]) != napi_ok ||
+        napi_call_function(env, asked, function, 2, values, &ignored) !=
+            napi_ok) {
+        nw__binding_drop_exception(env);
+        binding->stopping = nw__binding_is_stopping(env);
+    }
+}
+
+static void answer_requests(struct nw__binding *binding)
+{
+    struct nw__lane_request *requests = nw__lane_requests(binding->lane);
+    napi_callback_scope scope;
+
+    if (requests == NULL) {
+        return;
+    }
+    scope = nw__binding_enter(binding);
+    binding->stopping = scope == NULL || nw__binding_is_stopping(binding->env);
+    while (requests != NULL) {
+        struct nw__lane_request *next = requests->next;
+
+        if (!binding->stopping) {
+            answer_request(binding, requests);
+        }
+        nw__free(requests);
+        requests = next;
+    }
+    nw__binding_leave(binding, scope);
 }
 
 static void pump(uv_async_t *async)
@@ -200,41 +205,37 @@ static void pump(uv_async_t *async)
     struct nw__binding *binding = async->data;
     napi_handle_scope scope;
 
-    if (binding->stopping || binding->current.job != NULL ||
-        binding->run == NULL) {
-        return;
-    }
-    if (napi_open_handle_scope(binding->env, &scope) != napi_ok) {
+    if (binding->stopping || binding->run == NULL ||
+        napi_open_handle_scope(binding->env, &scope) != napi_ok) {
         return;
     }
     binding->pumping = true;
-    pump_turn(binding);
+    answer_requests(binding);
+    if (binding->ready && !binding->stopping) {
+        pump_turn(binding);
+    }
     binding->pumping = false;
     napi_close_handle_scope(binding->env, scope);
 }
 
-static void after_settled(struct nw__binding *binding)
-{
-    // From inside pump() the loop there goes on by itself.
-    if (binding->current.job == NULL && !binding->pumping &&
-        !binding->stopping && binding->async_open) {
-        uv_async_send(&binding->async);
-    }
-}
+// -- what pool.js calls
 
-// -- lane: what pool.js calls
+static void close_lane(struct nw__binding *binding)
+{
+    nw__tasks_close(binding);
+    binding->lane = NULL;
+    nw__binding_delete_reference(binding->env, &binding->run);
+    nw__binding_delete_reference(binding->env, &binding->asked);
+    nw__binding_close_async(binding);
+}
 
 static void on_lane_cleanup(void *data)
 {
     struct nw__binding *binding = data;
 
     binding->stopping = true;
-    binding->current.job = NULL;
-    nw__message_fini(&binding->current.arguments);
     nw__lane_detach(binding->lane);
-    binding->lane = NULL;
-    nw__binding_delete_reference(binding->env, &binding->run);
-    nw__binding_close_async(binding);
+    close_lane(binding);
 }
 
 // For debuggers and top -H; the thread has its creator's name otherwise.
@@ -246,46 +247,68 @@ static void name_thread(uint32_t number)
     pthread_setname_np(pthread_self(), name);
 }
 
-// attach(number, run): this environment is the worker of that lane.
+// What pool.js wants to know of its lane.
+static napi_value describe_lane(napi_env env, const struct nw__lane *lane)
+{
+    napi_value object = NULL;
+
+    if (napi_create_object(env, &object) != napi_ok) {
+        return NULL;
+    }
+    nw__binding_set_number(env, object, "concurrency", lane->concurrency);
+    if (lane->set_up != NULL) {
+        nw__binding_set_string(env, object, "setUp", lane->set_up);
+    }
+    if (lane->tear_down != NULL) {
+        nw__binding_set_string(env, object, "tearDown", lane->tear_down);
+    }
+    return object;
+}
+
+// attach(number, run, asked): this environment is the worker of that lane, which
+// is described. `asked` has the functions abort(id, reason), room(id), end() and
+// taskId(), for nw__binding_task().
 static napi_value js_attach(napi_env env, napi_callback_info info)
 {
-    napi_value values[2];
+    napi_value values[3];
     struct nw__binding *binding =
-        nw__binding_arguments(env, info, 2, 2, values);
+        nw__binding_arguments(env, info, 3, 3, values);
     const struct nw__hooks *hooks = nw__hooks();
     struct nw__lane *lane;
     uint32_t number;
 
     if (binding == NULL || !nw__binding_get_number(env, values[0], &number)) {
-        return nw__binding_throw(env, "NW_EINVAL", "attach(number, run)");
+        return nw__binding_throw(env, "NW_EINVAL",
+                                 "attach(number, run, asked)");
     }
     lane = nw__worker_lane(number);
     if (lane == NULL || binding->async_open) {
         return nw__binding_throw(env, "NW_EINVAL",
                                  "there is no such lane to take");
     }
-    if (!nw__binding_open_async(binding, "NWPOOL_LANE", pump) ||
+    binding->lane = lane;
+    if (!nw__tasks_open(binding) ||
+        !nw__binding_open_async(binding, "NWPOOL_LANE", pump) ||
         napi_create_reference(env, values[1], 1, &binding->run) != napi_ok ||
+        napi_create_reference(env, values[2], 1, &binding->asked) != napi_ok ||
         !nw__lane_attach(lane, nw__binding_wake, binding)) {
-        nw__binding_delete_reference(env, &binding->run);
-        nw__binding_close_async(binding);
+        close_lane(binding);
         return nw__binding_throw(env, "NW_ECLOSED", "the lane is closed");
     }
-    binding->lane = lane;
     name_thread(lane->number);
     napi_add_env_cleanup_hook(env, on_lane_cleanup, binding);
     if (hooks != NULL) {
         hooks->worker_started(lane->number, lane->pool_name);
     }
-    return NULL;
+    uv_async_send(&binding->async); // For what was asked before.
+    return describe_lane(env, lane);
 }
 
 static struct nw__binding *lane_arguments(napi_env env, napi_callback_info info,
-                                          size_t needed, size_t max,
-                                          napi_value *values)
+                                          size_t count, napi_value *values)
 {
     struct nw__binding *binding =
-        nw__binding_arguments(env, info, needed, max, values);
+        nw__binding_arguments(env, info, count, count, values);
 
     if (binding != NULL && binding->lane == NULL) {
         nw__binding_throw(env, "NW_EINVAL", "not the worker of a pool");
@@ -294,142 +317,32 @@ static struct nw__binding *lane_arguments(napi_env env, napi_callback_info info,
     return binding;
 }
 
-// The same for what speaks of the running task.
-static struct nw__binding *task_arguments(napi_env env, napi_callback_info info,
-                                          size_t needed, size_t max,
-                                          napi_value *values)
-{
-    struct nw__binding *binding =
-        lane_arguments(env, info, needed, max, values);
-
-    return binding != NULL && binding->current.job != NULL ? binding : NULL;
-}
-
-// ready(): the module is loaded.
+// ready(): the module is loaded and set up.
 static napi_value js_ready(napi_env env, napi_callback_info info)
 {
-    struct nw__binding *binding = lane_arguments(env, info, 0, 0, NULL);
+    struct nw__binding *binding = lane_arguments(env, info, 0, NULL);
 
     if (binding != NULL) {
         binding->lane->source->ready(binding->lane->owner, binding->lane);
+        binding->ready = true;
         uv_async_send(&binding->async);
     }
     return NULL;
-}
-
-// Encodes a record that is a plain object by construction. An empty message
-// reads as "unknown error" later.
-static void encode_record(struct nw__binding *binding, napi_value record,
-                          struct nw__message *out)
-{
-    nw__engine_encode(binding->codec, record, NULL, out, NULL, 0);
 }
 
 // bootFailed(record)
 static napi_value js_boot_failed(napi_env env, napi_callback_info info)
 {
     napi_value values[1];
-    struct nw__binding *binding = lane_arguments(env, info, 1, 1, values);
+    struct nw__binding *binding = lane_arguments(env, info, 1, values);
     struct nw__message record = {0};
 
     if (binding != NULL) {
-        encode_record(binding, values[0], &record);
+        // A plain object by construction.
+        nw__engine_encode(binding->codec, values[0], NULL, &record, NULL, 0);
         binding->lane->source->boot_failed(binding->lane->owner, binding->lane,
                                            &record);
         nw__message_fini(&record);
-    }
-    return NULL;
-}
-
-static napi_value fail_with(napi_env env, napi_callback_info info,
-                            nw_status status)
-{
-    napi_value values[1];
-    struct nw__binding *binding = task_arguments(env, info, 1, 1, values);
-    struct nw__message record = {0};
-
-    if (binding != NULL) {
-        encode_record(binding, values[0], &record);
-        settle(binding, status, &record);
-        after_settled(binding);
-    }
-    return NULL;
-}
-
-// fail(record): the running task threw or rejected.
-static napi_value js_fail(napi_env env, napi_callback_info info)
-{
-    return fail_with(env, info, NW_ETHROWN);
-}
-
-// missing(record): there is no such function.
-static napi_value js_missing(napi_env env, napi_callback_info info)
-{
-    return fail_with(env, info, NW_EMODULE);
-}
-
-// done(value[, transfer]): the running task has this result.
-static napi_value js_done(napi_env env, napi_callback_info info)
-{
-    napi_value values[2];
-    struct nw__binding *binding = task_arguments(env, info, 1, 2, values);
-    bool is_array = false;
-
-    if (binding != NULL) {
-        napi_is_array(env, values[1], &is_array);
-        settle_value(binding, values[0], is_array ? values[1] : NULL);
-        after_settled(binding);
-    }
-    return NULL;
-}
-
-// pending(): the running task returned a promise; done or fail follows.
-static napi_value js_pending(napi_env env, napi_callback_info info)
-{
-    struct nw__binding *binding = task_arguments(env, info, 0, 0, NULL);
-
-    if (binding != NULL) {
-        binding->pending = true;
-    }
-    return NULL;
-}
-
-// functionName(): of the running task.
-static napi_value js_function_name(napi_env env, napi_callback_info info)
-{
-    struct nw__binding *binding = task_arguments(env, info, 0, 0, NULL);
-    napi_value name = NULL;
-
-    if (binding != NULL) {
-        napi_create_string_utf8(env, binding->current.function_name,
-                                NAPI_AUTO_LENGTH, &name);
-    }
-    return name;
-}
-
-// taskId(): of the running task.
-static napi_value js_task_id(napi_env env, napi_callback_info info)
-{
-    struct nw__binding *binding = task_arguments(env, info, 0, 0, NULL);
-    napi_value id = NULL;
-
-    if (binding != NULL) {
-        napi_create_int64(env, (int64_t)binding->current.id, &id);
-    }
-    return id;
-}
-
-// asyncId(id): of the running task's AsyncResource; only while tracing.
-static napi_value js_async_id(napi_env env, napi_callback_info info)
-{
-    napi_value values[1];
-    struct nw__binding *binding = task_arguments(env, info, 1, 1, values);
-    const struct nw__hooks *hooks = nw__hooks();
-    double id;
-
-    if (binding != NULL && hooks != NULL &&
-        napi_get_value_double(env, values[0], &id) == napi_ok) {
-        hooks->task_async_id(binding->current.id, id);
     }
     return NULL;
 }
@@ -447,11 +360,9 @@ static napi_value js_tracing(napi_env env, napi_callback_info info)
 void nw__binding_define_lane(struct nw__binding *binding, napi_value exports)
 {
     static const struct nw__binding_function functions[] = {
-        {"attach", js_attach},          {"ready", js_ready},
-        {"bootFailed", js_boot_failed}, {"fail", js_fail},
-        {"missing", js_missing},        {"done", js_done},
-        {"pending", js_pending},        {"functionName", js_function_name},
-        {"taskId", js_task_id},         {"asyncId", js_async_id},
+        {"attach", js_attach},
+        {"ready", js_ready},
+        {"bootFailed", js_boot_failed},
         {"tracing", js_tracing},
     };
 

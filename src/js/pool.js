@@ -1,5 +1,5 @@
-// First and only script of a pool's worker: loads the user's module, then runs
-// its functions for the lane. `native` is src/binding.c.
+// Script of a pool's worker: loads the user's module, then runs its functions for
+// the lane. `native` is src/binding.c.
 
 const { AsyncLocalStorage, AsyncResource } = require('async_hooks');
 const { pathToFileURL } = require('url');
@@ -8,10 +8,15 @@ const fs = require('fs');
 
 hideCommonJS();
 
-// Whose output it is, where C wants to know: the store follows a task through
-// its awaits, which costs every promise a little.
-const printing = setup.tellsTasks ? new AsyncLocalStorage() : undefined;
-redirectOutputs(printing && (() => printing.getStore() ?? 0));
+const lane = native.attach(setup.number, run, { abort, room, end, taskId });
+
+// Which task runs, and whose output it is: a store follows a task through its
+// awaits, which costs every promise a little. Without, there is one task at a
+// time.
+const follow = setup.tellsTasks || lane.concurrency > 1 ?
+    new AsyncLocalStorage() : undefined;
+redirectOutputs(setup.tellsTasks ? () => follow.getStore()?.id ?? 0 :
+    undefined);
 
 // -- loading
 
@@ -136,69 +141,139 @@ const functions = Object.setPrototypeOf([], null);
 
 const resourceOptions = { requireManualDestroy: true };
 
-function isThenable(value) {
+const tasks = new Map(); // Those that returned promises, by id.
+let latest; // The last of them: the only one, where there is one at a time.
+let current; // The one inside its call, once somebody has asked for it.
+
+// The one inside its call.
+function own() {
+    return current ??= new Task(native.taskId());
+}
+
+function runningTask() {
+    if (follow !== undefined) {
+        return follow.getStore();
+    }
+    return native.taskId() === undefined ? latest : own();
+}
+
+currentTask = () => runningTask()?.face;
+
+// As code of that task.
+function within(task, action, ...args) {
+    return follow === undefined ? action(...args) :
+        follow.run(task, action, ...args);
+}
+
+function isObject(value) {
     return value !== null &&
-        (typeof value === 'object' || typeof value === 'function') &&
-        typeof value.then === 'function';
+        (typeof value === 'object' || typeof value === 'function');
 }
 
 let pending; // Whether the last result is a promise.
 
 // Inside the task's async scope, as even a look at a result can run user code.
-function invoke(task, args) {
-    const value = task(...args);
-    pending = isThenable(value);
+function invoke(action, args) {
+    const value = action(...args);
+    if (isObject(value)) {
+        return look(value);
+    }
+    pending = false;
     return value;
 }
 
-const call = printing === undefined ? invoke :
-    (task, args) => printing.run(native.taskId(), invoke, task, args);
+function look(value) {
+    pending = typeof value.then === 'function';
+    if (!pending && isStream(value)) {
+        pending = true;
+        return stream(own(), value);
+    }
+    return value;
+}
 
-async function settle(promise, resource) {
+const call = follow === undefined ? invoke :
+    (action, args) => follow.run(own(), invoke, action, args);
+
+function enter(task, action, ...args) {
+    return task.resource.runInAsyncScope(within, undefined, task, action,
+        ...args);
+}
+
+async function settle(task, promise) {
     let value;
     try {
         value = await promise;
+        if (isObject(value) && isStream(value)) {
+            value = await enter(task, stream, task, value);
+        }
+        if (task.isSending) {
+            await task.sent();
+        }
     } catch (error) {
-        resource.emitDestroy();
-        native.fail(record(error));
+        if (task.isSending) {
+            await task.sent().catch(() => {});
+        }
+        task.resource.emitDestroy();
+        native.fail(task.id, record(error));
+        forget(task);
         return;
     }
-    resource.emitDestroy();
+    task.resource.emitDestroy();
     if (Transfer.is(value)) {
-        Transfer.deliver(value);
+        native.done(task.id, ...Transfer.parts(value));
     } else {
-        native.done(value);
+        native.done(task.id, value);
     }
+    forget(task);
+}
+
+// The task inside its call becomes one that is waited for.
+function suspend(resource) {
+    const id = native.pending();
+    latest = current ?? new Task(id);
+    latest.resource = resource;
+    tasks.set(id, latest);
+    return latest;
+}
+
+function forget(task) {
+    tasks.delete(task.id);
+    task.end();
 }
 
 // Calls one function. A plain value is returned; anything else that can happen
 // is told to `native` before this returns. Every task is an AsyncResource of
 // its own, so that hooks and AsyncLocalStorage see tasks and not the lane.
 function run(index, ...args) {
-    const task = functions[index] ?? resolveFunction(index);
-    if (task === undefined) {
+    const action = functions[index] ?? resolveFunction(index);
+    if (action === undefined) {
         return undefined;
     }
     const resource = new AsyncResource('NWPOOL_TASK', resourceOptions);
     if (tracing) {
         native.asyncId(resource.asyncId());
     }
+    current = undefined;
     let value;
     try {
-        value = resource.runInAsyncScope(call, undefined, task, args);
+        value = resource.runInAsyncScope(call, undefined, action, args);
     } catch (error) {
-        resource.emitDestroy();
-        native.fail(record(error));
-        return undefined;
+        if (!current?.isSending) {
+            resource.emitDestroy();
+            native.fail(native.taskId(), record(error));
+            current?.end();
+            return undefined;
+        }
+        value = Promise.reject(error);
     }
-    if (pending) {
-        native.pending();
-        settle(value, resource);
+    if (pending || current?.isSending) {
+        settle(suspend(resource), value);
         return undefined;
     }
     resource.emitDestroy();
+    current?.end();
     if (Transfer.is(value)) {
-        Transfer.deliver(value);
+        native.done(native.taskId(), ...Transfer.parts(value));
         return undefined;
     }
     return value;
@@ -209,21 +284,103 @@ function resolveFunction(index) {
         functions[index] = findFunction(loaded, native.functionName());
         return functions[index];
     } catch (error) {
-        native.missing(record(error));
+        native.missing(native.taskId(), record(error));
         return undefined;
     }
 }
 
+// -- what the pool asks
+
+function abort(id, message) {
+    const task = tasks.get(id);
+    if (task !== undefined) {
+        enter(task, () => task.abort(abortError(message)));
+    }
+}
+
+function room(id) {
+    tasks.get(id)?.room();
+}
+
+// For C functions that a task calls.
+function taskId() {
+    return follow.getStore()?.face?.id ?? 0;
+}
+
+// -- beginning and end
+
+let isReady = false;
+let isEnding = false;
+let tearDown;
+
+function findHook(kind, name) {
+    try {
+        return findFunction(loaded, name);
+    } catch (error) {
+        throw moduleError(`the ${kind} function is missing: ${reason(error)}`);
+    }
+}
+
+function reason(error) {
+    return text(isError(error) ? attempt(() => error.message) : error,
+        'unknown');
+}
+
+async function setUp(name) {
+    const hook = findHook('set-up', name);
+    try {
+        await hook();
+    } catch (error) {
+        const failure = moduleError(`the set-up function "${name}" of ` +
+            `${loaded.file} failed: ${reason(error)}`);
+        failure.cause = error;
+        throw failure;
+    }
+}
+
 async function main() {
-    native.attach(setup.number, run);
     try {
         loaded = await load(setup.module);
+        if (lane.tearDown !== undefined) {
+            tearDown = findHook('tear-down', lane.tearDown);
+        }
+        if (lane.setUp !== undefined) {
+            await setUp(lane.setUp);
+        }
     } catch (error) {
         native.bootFailed(record(error));
         exit(1);
         return;
     }
+    isReady = true;
     native.ready();
+}
+
+// As an error that nobody caught, whoever would catch it.
+function die(error) {
+    process.removeAllListeners('uncaughtException');
+    attempt(() => process.setUncaughtExceptionCaptureCallback(null));
+    afterTurn(() => {
+        throw error;
+    });
+    afterTurn(() => exit(1));
+}
+
+// What was not set up is not torn down.
+async function end() {
+    if (isEnding) {
+        return;
+    }
+    isEnding = true;
+    try {
+        if (isReady) {
+            await tearDown?.();
+        }
+    } catch (error) {
+        die(error);
+        return;
+    }
+    exit(0);
 }
 
 main();

@@ -73,8 +73,9 @@ class Transfer {
         return typeof value === 'object' && value !== null && #list in value;
     }
 
-    static deliver(transfer) {
-        native.done(transfer.#value, transfer.#list);
+    // [value, list]
+    static parts(transfer) {
+        return [transfer.#value, transfer.#list];
     }
 }
 
@@ -115,6 +116,9 @@ function movable(items) {
     return movers([...moving]);
 }
 
+// The task that runs, as scripts see it; only a pool's worker has any.
+let currentTask = () => undefined;
+
 Object.defineProperty(globalThis, 'nwpool', {
     value: Object.freeze({
         // Marks what moves with a result instead of being copied.
@@ -125,6 +129,11 @@ Object.defineProperty(globalThis, 'nwpool', {
         // What C has registered; made for the first who asks.
         get functions() {
             return native.functions;
+        },
+
+        // { id, signal, send(value, transferList) } of the task that runs.
+        get task() {
+            return currentTask();
         },
     }),
 });

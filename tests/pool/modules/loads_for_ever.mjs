@@ -1,0 +1,4 @@
+// Never loaded to its end.
+
+await new Promise(() => {});
+export const inc = (n) => n + 1;
