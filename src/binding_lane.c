@@ -265,9 +265,9 @@ static napi_value describe_lane(napi_env env, const struct nw__lane *lane)
     return object;
 }
 
-// attach(number, run, asked): this environment is the worker of that lane, which
-// is described. `asked` has the functions abort(id, reason), room(id), end() and
-// taskId(), for nw__binding_task().
+// attach(number, run, asked): this environment is the worker of that lane,
+// which is described. `asked` has the functions abort(id, reason), room(id),
+// end() and taskId(), for nw__binding_task().
 static napi_value js_attach(napi_env env, napi_callback_info info)
 {
     napi_value values[3];

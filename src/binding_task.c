@@ -325,8 +325,8 @@ static napi_value id_value(struct nw__binding *binding, uint64_t id)
     return value;
 }
 
-// pending(): the current task returned a promise; done or fail follows, with the
-// id that this returns.
+// pending(): the current task returned a promise; done or fail follows, with
+// the id that this returns.
 static napi_value js_pending(napi_env env, napi_callback_info info)
 {
     struct nw__binding *binding = current_arguments(env, info, 0, NULL);

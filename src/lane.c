@@ -331,7 +331,8 @@ static struct nw__lane_request *take_requests(struct nw__lane *lane)
     return requests;
 }
 
-// Returns the requests that nobody will see, to be freed. Caller holds the lock.
+// Returns the requests that nobody will see, to be freed. Caller holds the
+// lock.
 static struct nw__lane_request *take_all(struct nw__lane *lane,
                                          struct nw__job_list *assigned,
                                          struct nw__job_list *running)

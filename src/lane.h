@@ -109,9 +109,9 @@ struct nw__lane_source {
     // A job ended: it belongs to the source again.
     void (*settled)(void *owner, struct nw__lane *lane, struct nw__job *job);
     // Task `id`, which runs, sends a value, which is moved out. NW_OK: go on;
-    // NW_EFULL: it was taken, wait for NW__LANE_ROOM before the next; NW_ENOENT:
-    // the task has been taken away, and the value may still be there; NW_ENOMEM:
-    // not taken.
+    // NW_EFULL: it was taken, wait for NW__LANE_ROOM before the next;
+    // NW_ENOENT: the task has been taken away, and the value may be left;
+    // NW_ENOMEM: not taken.
     nw_status (*sent)(void *owner, struct nw__lane *lane, uint64_t id,
                       struct nw__message *value);
     // The module is loaded and set up; pull comes next.
@@ -186,12 +186,13 @@ void nw__lane_unref(struct nw__lane *lane);
 bool nw__lane_push(struct nw__lane *lane, struct nw__job_list *jobs);
 
 // Takes back up to half of what is assigned and not pinned, the youngest first.
-// The job that is next in line stays if the worker is free, unless `all` is set.
+// The job that is next in line stays if the worker is free, unless `all` is
+// set.
 void nw__lane_steal(struct nw__lane *lane, bool all, struct nw__job_list *out);
 
 // Takes one job away that is assigned and has not started, or one that runs.
-// False when it is not there (any more). A task whose job was taken while it ran
-// goes on, and keeps its room in the worker, until it comes to its own end.
+// False when it is not there (any more). A task whose job was taken while it
+// ran goes on, and keeps its room in the worker, until it comes to its own end.
 bool nw__lane_take_assigned(struct nw__lane *lane, struct nw__job *job);
 bool nw__lane_take_running(struct nw__lane *lane, struct nw__job *job);
 
@@ -226,9 +227,10 @@ bool nw__lane_attach(struct nw__lane *lane, void (*wake)(void *context),
 void nw__lane_set_interrupt(struct nw__lane *lane,
                             void (*interrupt)(void *context, uint64_t id));
 
-// The next job, which is now running; false when there is none, when as many run
-// as may, or when the lane is closed. `now_ns` is a recent time; the arguments of
-// `out` must be empty, and are the caller's afterwards. Never blocks for long.
+// The next job, which is now running; false when there is none, when as many
+// run as may, or when the lane is closed. `now_ns` is a recent time; the
+// arguments of `out` must be empty, and are the caller's afterwards. Never
+// blocks for long.
 bool nw__lane_next(struct nw__lane *lane, uint64_t now_ns, struct nw__run *out);
 
 // Ends the running job with `outcome`, which is left empty. False, with nothing

@@ -1,5 +1,5 @@
-// Script of a pool's worker: loads the user's module, then runs its functions for
-// the lane. `native` is src/binding.c.
+// Script of a pool's worker: loads the user's module, then runs its functions
+// for the lane. `native` is src/binding.c.
 
 const { AsyncLocalStorage, AsyncResource } = require('async_hooks');
 const { pathToFileURL } = require('url');

@@ -1,6 +1,6 @@
-// What a pool's worker knows of a task beyond its function: its signal, and what
-// it sends while it runs. In front of pool.js. C knows a task by its id, from
-// its call until native.done() or native.fail().
+// What a pool's worker knows of a task beyond its function: its signal, and
+// what it sends while it runs. In front of pool.js. C knows a task by its id,
+// from its call until native.done() or native.fail().
 
 const { setImmediate: afterTurn } = require('timers');
 
@@ -183,8 +183,8 @@ class Task {
         }
     }
 
-    // Whether some of what it sent is not with the pool: its outcome has to wait
-    // for sent().
+    // Whether some of what it sent is not with the pool: its outcome has to
+    // wait for sent().
     get isSending() {
         return this.#waiting.length > 1 || this.#lost;
     }

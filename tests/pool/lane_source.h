@@ -1,6 +1,6 @@
 // A pool of one worker that the test plays itself, over a lane: it hands out
-// tasks, keeps what becomes of them and what they send, and asks for aborts, room
-// and the end.
+// tasks, keeps what becomes of them and what they send, and asks for aborts,
+// room and the end.
 
 #ifndef NW_TESTS_POOL_LANE_SOURCE_H
 #define NW_TESTS_POOL_LANE_SOURCE_H

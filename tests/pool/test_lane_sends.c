@@ -1,6 +1,6 @@
-// Goal: what a task sends while it runs arrives in order, before its outcome and
-// no faster than there is room; or the task is told that it does not. Iterators
-// send by themselves. No pool: this file plays it, over a lane.
+// Goal: what a task sends while it runs arrives in order, before its outcome
+// and no faster than there is room; or the task is told that it does not.
+// Iterators send by themselves. No pool: this file plays it, over a lane.
 
 #include "tests/pool/support.h"
 

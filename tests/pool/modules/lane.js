@@ -88,7 +88,8 @@ exports.id = () => nwpool.task.id;
 exports.ids = async () => {
     const { task } = nwpool;
     const ids = [nwpool.task.id];
-    const look = () => ids.push(nwpool.task === task ? nwpool.task.id : 'other');
+    const look = () =>
+        ids.push(nwpool.task === task ? nwpool.task.id : 'other');
     look();
     await null;
     look();
