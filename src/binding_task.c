@@ -494,20 +494,6 @@ static napi_value js_resend(napi_env env, napi_callback_info info)
     return answer(binding, status, nw_status_message(status));
 }
 
-// drop(id): what waits is not sent any more.
-static napi_value js_drop(napi_env env, napi_callback_info info)
-{
-    napi_value values[1];
-    struct nw__pending task;
-    struct nw__binding *binding =
-        task_arguments(env, info, 1, 1, values, &task);
-
-    if (binding != NULL) {
-        drop_unsent(binding, task.id);
-    }
-    return NULL;
-}
-
 void nw__binding_define_tasks(struct nw__binding *binding, napi_value exports)
 {
     static const struct nw__binding_function functions[] = {
@@ -520,7 +506,6 @@ void nw__binding_define_tasks(struct nw__binding *binding, napi_value exports)
         {"asyncId", js_async_id},
         {"send", js_send},
         {"resend", js_resend},
-        {"drop", js_drop},
     };
 
     binding->unsent_end = &binding->unsent;

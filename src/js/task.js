@@ -41,7 +41,8 @@ class Task {
     #face;
 
     // Sends that wait. The pool has taken the value of the first, and said that
-    // it is full; the values of the others are kept by C.
+    // it is full; the values of the others are kept by C, at most until the
+    // task ends.
     #waiting = [];
     #onSent;
 
@@ -81,10 +82,7 @@ class Task {
             return;
         }
         this.#reason = reason;
-        if (this.isSending) {
-            this.#lost = true;
-            native.drop(this.id);
-        }
+        this.#lost = this.isSending;
         this.#endWaiting(reason);
         this.#controller?.abort(reason);
         this.onAbort?.();
