@@ -16,14 +16,8 @@
 
 #include <v8.h>
 
+#include "src/engine/alloc.h"
 #include "src/engine/engine.h"
-
-extern "C" {
-// common.h is C11; these are all that is needed of it here.
-void *nw__alloc(size_t size);
-void *nw__realloc(void *old, size_t size);
-void nw__free(void *memory);
-}
 
 // Error classes that V8's API cannot make; see errors.cc.
 enum nw__error_class {

@@ -25,6 +25,10 @@
 #include <uv.h>
 
 #include "src/engine/beside.h"
+#include "src/engine/guard.h"
+
+// How long a close with parked threads waits for the workers that can end.
+#define PARKED_CLOSE_MS 1000
 
 namespace {
 
@@ -167,10 +171,15 @@ int nw__engine_run(void)
     return code.FromMaybe(self->exit_code);
 }
 
-void nw__engine_close(void)
+bool nw__engine_close(void)
 {
     Engine *self = engine();
 
+    // Workers are joined one behind the other, and a parked one never ends.
+    if (nw__engine_guard_parked() > 0) {
+        nw__engine_guard_end_all(PARKED_CLOSE_MS);
+        return false;
+    }
     if (self->setup) {
         node::Stop(self->setup->env());
         self->setup.reset();
@@ -180,6 +189,7 @@ void nw__engine_close(void)
     v8::V8::DisposePlatform();
     node::TearDownOncePerProcess();
     self->platform.reset();
+    return true;
 }
 
 void nw__engine_interrupt(void)

@@ -43,8 +43,13 @@ nw_status nw__engine_open(const struct nw__engine_options *options, char *error,
 int nw__engine_run(void);
 
 // Ends workers and environment, joins their threads, disposes of V8. A worker
-// stuck in native code keeps it from returning. Thread: control. Blocks.
-void nw__engine_close(void);
+// stuck in native code keeps it from returning. False: threads are parked for
+// ever (see guard.h), so nothing was joined or disposed of. Then the workers
+// with a guard have been ended, and the process must end by _exit(): exit
+// handlers and static destructors of Node.js crash while its threads are there.
+//
+// Thread: control. Blocks.
+bool nw__engine_close(void);
 
 // Makes nw__engine_run() return soon. Thread: any, between a successful open
 // and close; harmless outside.

@@ -7,5 +7,6 @@ extern const char nw__script_glue[];
 extern const char nw__script_pool[];
 extern const char nw__script_worker[];
 extern const char nw__script_functions[];
+extern const char nw__script_guard[];
 
 #endif
