@@ -7,8 +7,9 @@
 // The end of the process. Node.js registers atexit handlers and static
 // destructors that crash while its threads run, so a guard, registered after
 // those and therefore run before them, stops everything first. What does not
-// stop in time (a worker stuck in native code) is left running: stdio is
-// flushed and the process ends there with the status it was given. A second
+// stop in time (a worker stuck in native code), or never will (one that was
+// parked with its heap exhausted), is left running: stdio is flushed and the
+// process ends there with the status it was given. A second
 // guard, registered before any of Node's, does the same to a process that ends
 // while Node.js is starting.
 //
@@ -94,6 +95,7 @@ static struct {
     enum state state;
     uint32_t users;
     bool joined;
+    bool left_behind; // Threads of Node.js that were not ended by the stop.
     char error[ERROR_MAX]; // Written once, before the state says FAILED.
 } runtime = {.lock = NW__MUTEX_INIT};
 
@@ -252,9 +254,11 @@ static void set_state(enum state state)
     nw__mutex_unlock(&runtime.lock);
 }
 
-// False when it did not end in time. Joins only once.
-static bool wait_stopped(uint64_t deadline_ns)
+// NW_ETIMEDOUT: it did not end in time. NW_EWEDGED: it did, and threads were left
+// behind. Joins only once.
+static nw_status wait_stopped(uint64_t deadline_ns)
 {
+    nw_status status;
     bool stopped;
     bool join;
 
@@ -265,12 +269,13 @@ static bool wait_stopped(uint64_t deadline_ns)
     stopped = runtime.state == STATE_STOPPED;
     join = stopped && !runtime.joined;
     runtime.joined = runtime.joined || join;
+    status = runtime.left_behind ? NW_EWEDGED : NW_OK;
     nw__mutex_unlock(&runtime.lock);
 
     if (join) {
         pthread_join(runtime.control_thread, NULL);
     }
-    return stopped;
+    return stopped ? status : NW_ETIMEDOUT;
 }
 
 // exit() on a thread that would have to end for Node.js to stop.
@@ -292,6 +297,7 @@ static bool stop_for_exit(void)
 {
     enum state state;
     uint64_t deadline_ns;
+    nw_status status;
 
     nw__mutex_lock(&runtime.lock);
     if (runtime.state == STATE_RUNNING) {
@@ -309,7 +315,9 @@ static bool stop_for_exit(void)
     nw__engine_interrupt();
     deadline_ns = nw__deadline_ns(runtime.exit_timeout_ms);
     // What workers printed is still to be written.
-    return wait_stopped(deadline_ns) && nw__events_stop(deadline_ns);
+    status = wait_stopped(deadline_ns);
+    return status != NW_ETIMEDOUT && nw__events_stop(deadline_ns) &&
+           status == NW_OK;
 }
 
 static void guard_exit(int status, void *unused)
@@ -354,6 +362,7 @@ static void *control_main(void *unused)
     struct hidden hidden;
     char error[ERROR_MAX];
     nw_status status;
+    bool closed;
     int code;
 
     (void)unused;
@@ -374,9 +383,15 @@ static void *control_main(void *unused)
     nw__mutex_unlock(&runtime.lock);
     // Before threads are joined: one of them may wait for an answer.
     nw__control_detach();
-    nw__engine_close();
-    nw__worker_all_exited(code);
-    nw__port_all_closed();
+    closed = nw__engine_close();
+    // Of threads that were left behind nobody knows what they still do.
+    if (closed) {
+        nw__worker_all_exited(code);
+        nw__port_all_closed();
+    }
+    nw__mutex_lock(&runtime.lock);
+    runtime.left_behind = !closed;
+    nw__mutex_unlock(&runtime.lock);
     set_state(STATE_STOPPED);
     return NULL;
 }
@@ -614,10 +629,11 @@ nw_status nw_runtime_stop(uint32_t timeout_ms)
         return status;
     }
     nw__engine_interrupt();
-    if (!wait_stopped(deadline_ns) || !nw__events_stop(deadline_ns)) {
+    status = wait_stopped(deadline_ns);
+    if (status == NW_ETIMEDOUT || !nw__events_stop(deadline_ns)) {
         return NW_ETIMEDOUT;
     }
-    return NW_OK;
+    return status;
 }
 
 nw_runtime_state nw_runtime_get_state(void)

@@ -73,7 +73,9 @@ NW_API nw_status nw_runtime_start(const nw_runtime_options *options);
  * @return NW_OK, also when it never ran; NW_EBUSY while pools, ports, or
  *         workers that have not ended are left: destroy them first;
  *         NW_ETIMEDOUT when a worker stuck in native code does not end within
- *         `timeout_ms`; it is left behind then; NW_EFORKED.
+ *         `timeout_ms`; it is left behind then; NW_EWEDGED when everything has
+ *         stopped but workers whose heap was exhausted, which stay until the
+ *         process ends; NW_EFORKED.
  * Thread: any, but not from inside a callback. Blocks.
  */
 NW_API nw_status nw_runtime_stop(uint32_t timeout_ms);
