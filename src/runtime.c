@@ -41,6 +41,7 @@
 #include "src/options.h"
 #include "src/port_events.h"
 #include "src/registry.h"
+#include "src/timers.h"
 
 // V8 takes about 1 MiB below where it first looked; Node's own worker threads
 // have 4.
@@ -289,7 +290,15 @@ static bool on_own_thread(void)
 
     // The id of a thread that was joined may be somebody else's by now.
     return (!joined && pthread_equal(pthread_self(), runtime.control_thread)) ||
-           nw__events_is_current();
+           nw__events_is_current() || nw__timers_is_current();
+}
+
+// The rest, after Node.js. Timers may wait for its answers, which it has given
+// or refused by then, and post events. What workers printed is still to be
+// written.
+static bool stop_threads(uint64_t deadline_ns)
+{
+    return nw__timers_stop(deadline_ns) && nw__events_stop(deadline_ns);
 }
 
 // False when something of Node.js still runs.
@@ -314,9 +323,8 @@ static bool stop_for_exit(void)
     }
     nw__engine_interrupt();
     deadline_ns = nw__deadline_ns(runtime.exit_timeout_ms);
-    // What workers printed is still to be written.
     status = wait_stopped(deadline_ns);
-    return status != NW_ETIMEDOUT && nw__events_stop(deadline_ns) &&
+    return status != NW_ETIMEDOUT && stop_threads(deadline_ns) &&
            status == NW_OK;
 }
 
@@ -618,7 +626,7 @@ nw_status nw_runtime_stop(uint32_t timeout_ms)
     if (nw__runtime_forked()) {
         return NW_EFORKED;
     }
-    NW_ASSERT(!nw__events_is_current());
+    NW_ASSERT(!nw__events_is_current() && !nw__timers_is_current());
     if (nw__runtime_exiting()) {
         return NW_OK; // It was stopped by the guard, or is about to be.
     }
@@ -630,7 +638,7 @@ nw_status nw_runtime_stop(uint32_t timeout_ms)
     }
     nw__engine_interrupt();
     status = wait_stopped(deadline_ns);
-    if (status == NW_ETIMEDOUT || !nw__events_stop(deadline_ns)) {
+    if (status == NW_ETIMEDOUT || !stop_threads(deadline_ns)) {
         return NW_ETIMEDOUT;
     }
     return status;
