@@ -22,6 +22,7 @@
 #include "src/common.h"
 #include "src/control.h"
 #include "src/engine/engine.h"
+#include "src/engine/guard.h"
 #include "src/lane.h"
 
 #define NW__BINDING_NAME "nwpool"
@@ -59,6 +60,7 @@ struct nw__binding {
 
     // -- worker of a lane; see binding_task.h
     struct nw__lane *lane;
+    struct nw__engine_guard *guard;
     napi_ref run;
     napi_ref asked;         // Functions of pool.js, for requests.
     struct nw__run current; // In its synchronous call; no job: none is.
@@ -71,6 +73,7 @@ struct nw__binding {
     uint64_t now_ns; // When the last job ended.
     bool ready;      // The module is loaded and set up, and not torn down.
     bool pumping;    // The pump is on the stack.
+    bool was_hit;    // A script was interrupted in this callback scope.
 
     struct nw__binding_functions *functions;
 };

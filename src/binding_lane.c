@@ -45,12 +45,47 @@ static bool decode_arguments(struct nw__binding *binding, napi_value *values)
     return false;
 }
 
+// The call came back without a value, and nobody interrupted it. run() catches
+// everything a task can throw, so this is the end of the worker, or an exception
+// in our own script.
+static void note_failed_call(struct nw__binding *binding)
+{
+    nw__binding_drop_exception(binding->env);
+    binding->stopping = nw__binding_is_stopping(binding->env);
+    if (!binding->stopping) {
+        nw__task_fail(binding, NW_ETHROWN, "the task's trampoline threw");
+    }
+}
+
+// Until this has said that nothing was hit, a call that failed does not mean
+// that the environment goes down.
+static void end_call(struct nw__binding *binding, uint64_t id,
+                     napi_status status)
+{
+    char stack[NW__STACK_TEXT_MAX];
+    enum nw__hit hit;
+
+    binding->inside = 0;
+    hit = nw__engine_guard_take_hit(binding->guard, stack, sizeof(stack));
+    if (hit == NW__HIT_NONE) {
+        if (status != napi_ok) {
+            note_failed_call(binding);
+        }
+        return;
+    }
+    binding->stopping = hit == NW__HIT_BROKEN;
+    binding->was_hit = true;
+    nw__task_interrupted(binding, id, stack);
+}
+
 static void call_run(struct nw__binding *binding)
 {
     napi_env env = binding->env;
+    uint64_t id = binding->current.id;
     napi_value run, receiver, result;
     napi_value values[1 + ARGUMENTS_MAX];
     uint32_t count = binding->current.arguments.value_count;
+    napi_status status;
 
     if (!decode_arguments(binding, values + 1)) {
         return;
@@ -58,19 +93,12 @@ static void call_run(struct nw__binding *binding)
     napi_get_reference_value(env, binding->run, &run);
     napi_get_undefined(env, &receiver);
     napi_create_uint32(env, binding->current.function, &values[0]);
-    binding->inside = binding->current.id;
-    if (napi_call_function(env, receiver, run, 1 + count, values, &result) !=
-        napi_ok) {
-        // run() catches everything a task can throw, so this is the end of the
-        // worker, or an exception in our own script.
-        nw__binding_drop_exception(env);
-        binding->stopping = nw__binding_is_stopping(env);
-        if (!binding->stopping) {
-            nw__task_fail(binding, NW_ETHROWN, "the task's trampoline threw");
-        }
-        return;
+    binding->inside = id;
+    status = napi_call_function(env, receiver, run, 1 + count, values, &result);
+    if (status == napi_ok) {
+        nw__task_finish(binding, result);
     }
-    nw__task_finish(binding, result);
+    end_call(binding, id, status);
 }
 
 static void run_current(struct nw__binding *binding)
@@ -102,7 +130,7 @@ static bool run_batch(struct nw__binding *binding, uint64_t end_ns)
             return false;
         }
         run_current(binding);
-        if (binding->pending_count > pending) {
+        if (binding->pending_count > pending || binding->was_hit) {
             return true;
         }
         // The job is the pool's again; its end is the cheapest clock.
@@ -118,6 +146,14 @@ static bool has_room(const struct nw__binding *binding)
     return binding->lane->busy < binding->lane->concurrency;
 }
 
+static void note_memory(struct nw__binding *binding)
+{
+    uint64_t heap_bytes, external_bytes;
+
+    nw__engine_guard_memory(binding->guard, &heap_bytes, &external_bytes);
+    binding->lane->memory = heap_bytes + external_bytes;
+}
+
 // One turn of the event loop's worth of tasks.
 static void pump_turn(struct nw__binding *binding)
 {
@@ -126,6 +162,7 @@ static void pump_turn(struct nw__binding *binding)
 
     binding->now_ns = nw__now_ns();
     end_ns = binding->now_ns + SCOPE_NS;
+    note_memory(binding);
 
     while (more && !binding->stopping && has_room(binding)) {
         napi_callback_scope scope = nw__binding_enter(binding);
@@ -136,6 +173,7 @@ static void pump_turn(struct nw__binding *binding)
             scope == NULL || nw__binding_is_stopping(binding->env);
         more = run_batch(binding, end_ns);
         nw__binding_leave(binding, scope);
+        binding->was_hit = false;
         binding->now_ns = nw__now_ns();
         if (binding->now_ns >= end_ns) {
             break;
@@ -218,11 +256,66 @@ static void pump(uv_async_t *async)
     napi_close_handle_scope(binding->env, scope);
 }
 
+// -- the guard. The first three under the lane's lock, on any thread.
+
+static void on_interrupt(void *context, uint64_t id)
+{
+    nw__engine_guard_interrupt(((struct nw__binding *)context)->guard, id);
+}
+
+static void on_sample(void *context, uint64_t id)
+{
+    nw__engine_guard_sample(((struct nw__binding *)context)->guard, id);
+}
+
+static bool on_copy_sample(void *context, uint64_t id, char *text, size_t size)
+{
+    return nw__engine_guard_copy_sample(((struct nw__binding *)context)->guard,
+                                        id, text, size);
+}
+
+static const struct nw__lane_script script = {
+    .interrupt = on_interrupt,
+    .sample = on_sample,
+    .copy_sample = on_copy_sample,
+};
+
+// This thread, inside JavaScript.
+static uint64_t running(void *context)
+{
+    return ((struct nw__binding *)context)->inside;
+}
+
+// This thread, which goes on no more.
+static void on_out_of_memory(void *context)
+{
+    struct nw__binding *binding = context;
+
+    binding->stopping = true;
+    if (binding->lane != NULL) {
+        nw__lane_park(binding->lane, nw__engine_guard_parked());
+    }
+}
+
+static bool open_guard(struct nw__binding *binding)
+{
+    const struct nw__guard_hooks hooks = {
+        .running = running,
+        .out_of_memory = on_out_of_memory,
+        .context = binding,
+    };
+
+    binding->guard = nw__engine_guard_create(binding->env, &hooks);
+    return binding->guard != NULL;
+}
+
 // -- what pool.js calls
 
 static void close_lane(struct nw__binding *binding)
 {
     nw__tasks_close(binding);
+    nw__engine_guard_destroy(binding->guard);
+    binding->guard = NULL;
     binding->lane = NULL;
     nw__binding_delete_reference(binding->env, &binding->run);
     nw__binding_delete_reference(binding->env, &binding->asked);
@@ -287,7 +380,7 @@ static napi_value js_attach(napi_env env, napi_callback_info info)
                                  "there is no such lane to take");
     }
     binding->lane = lane;
-    if (!nw__tasks_open(binding) ||
+    if (!nw__tasks_open(binding) || !open_guard(binding) ||
         !nw__binding_open_async(binding, "NWPOOL_LANE", pump) ||
         napi_create_reference(env, values[1], 1, &binding->run) != napi_ok ||
         napi_create_reference(env, values[2], 1, &binding->asked) != napi_ok ||
@@ -295,6 +388,7 @@ static napi_value js_attach(napi_env env, napi_callback_info info)
         close_lane(binding);
         return nw__binding_throw(env, "NW_ECLOSED", "the lane is closed");
     }
+    nw__lane_set_script(lane, &script);
     name_thread(lane->number);
     napi_add_env_cleanup_hook(env, on_lane_cleanup, binding);
     if (hooks != NULL) {

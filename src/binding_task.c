@@ -210,6 +210,16 @@ void nw__task_fail(struct nw__binding *binding, nw_status status,
     }
 }
 
+void nw__task_interrupted(struct nw__binding *binding, uint64_t id,
+                          const char *stack)
+{
+    struct nw__message outcome = {0};
+
+    nw__error_write_at(&outcome, NW_ECANCELED, "the script was interrupted",
+                       stack);
+    settle(binding, id, NW_ECANCELED, &outcome);
+}
+
 // -- whose turn it is
 
 // pool.js follows tasks through their awaits when there are several.

@@ -33,4 +33,9 @@ void nw__task_finish(struct nw__binding *binding, napi_value value);
 void nw__task_fail(struct nw__binding *binding, nw_status status,
                    const char *text);
 
+// Ends a task whose script was interrupted at `stack`, if it has not ended, with
+// NW_ECANCELED.
+void nw__task_interrupted(struct nw__binding *binding, uint64_t id,
+                          const char *stack);
+
 #endif

@@ -187,7 +187,8 @@ static nw_value *readable_text(nw_doc *doc, const char *text)
 
 // `cause` is a record, or NULL.
 static nw_status record_write(struct nw__message *record, nw_status status,
-                              const char *text, const struct nw__message *cause)
+                              const char *text, const char *stack,
+                              const struct nw__message *cause)
 {
     nw_doc *doc = nw_doc_create();
     nw_value *object = doc != NULL ? nw_value_object(doc) : NULL;
@@ -198,7 +199,7 @@ static nw_status record_write(struct nw__message *record, nw_status status,
     if (object != NULL) {
         nw_object_set(object, "name", nw_value_string(doc, "Error"));
         nw_object_set(object, "message", readable_text(doc, text));
-        nw_object_set(object, "stack", nw_value_string(doc, ""));
+        nw_object_set(object, "stack", readable_text(doc, stack));
         nw_object_set(object, "code",
                       nw_value_string(doc, nw_status_name(status)));
         if (cause != NULL && cause->size > 0) {
@@ -221,9 +222,16 @@ void nw__error_write(struct nw__message *record, nw_status status,
                      const char *text, const struct nw__message *cause)
 {
     // Below our text a cause can be too deep that was not so by itself.
-    if (record_write(record, status, text, cause) != NW_OK && cause != NULL) {
-        record_write(record, status, text, NULL);
+    if (record_write(record, status, text, "", cause) != NW_OK &&
+        cause != NULL) {
+        record_write(record, status, text, "", NULL);
     }
+}
+
+void nw__error_write_at(struct nw__message *record, nw_status status,
+                        const char *text, const char *stack)
+{
+    record_write(record, status, text, stack, NULL);
 }
 
 // Text of our own is UTF-8; only its memory can be missing.

@@ -30,6 +30,10 @@ const nw_error *nw__error_read(nw_doc *doc, struct nw__message *record);
 void nw__error_write(struct nw__message *record, nw_status status,
                      const char *text, const struct nw__message *cause);
 
+// The same with a stack, where a script was.
+void nw__error_write_at(struct nw__message *record, nw_status status,
+                        const char *text, const char *stack);
+
 // An error of our own in `doc`. `code` may be NULL. NULL without memory.
 const nw_error *nw__error_make(nw_doc *doc, const char *name, const char *code,
                                const char *message);

@@ -9,8 +9,8 @@
 // record may be freed or another task's by then. Plain functions, the hot ones,
 // are always the youngest.
 //
-// Lock order: source's lock > lane.lock. The wake and interrupt functions are
-// called under lane.lock, which is what makes them safe against the end of the
+// Lock order: source's lock > lane.lock. The wake and script functions are called
+// under lane.lock, which is what makes them safe against the end of the
 // environment.
 
 #include "src/lane.h"
@@ -269,6 +269,24 @@ bool nw__lane_take_running(struct nw__lane *lane, struct nw__job *job)
     return found;
 }
 
+bool nw__lane_started(struct nw__lane *lane, const struct nw__job *job,
+                      uint64_t *started_ns)
+{
+    const struct nw__job *running;
+
+    nw__mutex_lock(&lane->lock);
+    running = lane->running.head;
+    while (running != NULL && running != job) {
+        running = running->next;
+    }
+    if (running != NULL && started_ns != NULL) {
+        *started_ns = running->started_ns;
+    }
+    nw__mutex_unlock(&lane->lock);
+
+    return running != NULL;
+}
+
 void nw__lane_ask(struct nw__lane *lane, struct nw__lane_request *request)
 {
     bool open;
@@ -297,10 +315,33 @@ void nw__lane_ask(struct nw__lane *lane, struct nw__lane_request *request)
 void nw__lane_interrupt(struct nw__lane *lane, uint64_t id)
 {
     nw__mutex_lock(&lane->lock);
-    if (lane->interrupt != NULL) {
-        lane->interrupt(lane->wake_context, id);
+    if (lane->script != NULL) {
+        lane->script->interrupt(lane->wake_context, id);
     }
     nw__mutex_unlock(&lane->lock);
+}
+
+void nw__lane_sample(struct nw__lane *lane, uint64_t id)
+{
+    nw__mutex_lock(&lane->lock);
+    if (lane->script != NULL) {
+        lane->script->sample(lane->wake_context, id);
+    }
+    nw__mutex_unlock(&lane->lock);
+}
+
+bool nw__lane_copy_sample(struct nw__lane *lane, uint64_t id, char *text,
+                          size_t size)
+{
+    bool copied = false;
+
+    nw__mutex_lock(&lane->lock);
+    if (lane->script != NULL) {
+        copied = lane->script->copy_sample(lane->wake_context, id, text, size);
+    }
+    nw__mutex_unlock(&lane->lock);
+
+    return copied;
 }
 
 void nw__lane_wake(struct nw__lane *lane)
@@ -376,12 +417,12 @@ bool nw__lane_attach(struct nw__lane *lane, void (*wake)(void *context),
     return attached;
 }
 
-void nw__lane_set_interrupt(struct nw__lane *lane,
-                            void (*interrupt)(void *context, uint64_t id))
+void nw__lane_set_script(struct nw__lane *lane,
+                         const struct nw__lane_script *script)
 {
     nw__mutex_lock(&lane->lock);
     NW_ASSERT(lane->wake != NULL);
-    lane->interrupt = interrupt;
+    lane->script = script;
     nw__mutex_unlock(&lane->lock);
 }
 
@@ -482,7 +523,7 @@ void nw__lane_detach(struct nw__lane *lane)
     nw__mutex_lock(&lane->lock);
     first = !lane->closed;
     lane->wake = NULL;
-    lane->interrupt = NULL;
+    lane->script = NULL;
     requests = take_all(lane, &assigned, &running);
     nw__mutex_unlock(&lane->lock);
 
@@ -491,4 +532,24 @@ void nw__lane_detach(struct nw__lane *lane)
         lane->source->died(lane->owner, lane, &assigned, &running);
     }
     nw__lane_unref(lane);
+}
+
+void nw__lane_park(struct nw__lane *lane, uint32_t parked)
+{
+    struct nw__lane_request *requests;
+    struct nw__job_list assigned;
+    struct nw__job_list running;
+    bool first;
+
+    nw__mutex_lock(&lane->lock);
+    first = !lane->closed;
+    lane->wake = NULL;
+    lane->script = NULL;
+    requests = take_all(lane, &assigned, &running);
+    nw__mutex_unlock(&lane->lock);
+
+    free_requests(requests);
+    if (first) {
+        lane->source->parked(lane->owner, lane, &assigned, &running, parked);
+    }
 }

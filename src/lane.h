@@ -18,7 +18,7 @@
 //   What the source wants of the worker besides, an abort say, it leaves as a
 //   request; the worker takes all of them before it starts the next task.
 // Safety
-//   `lock` is a leaf but for the wake and interrupt functions, which only poke
+//   `lock` is a leaf but for the wake and script functions, which only poke
 //   an event loop or an isolate. It may be taken while the source's own lock is
 //   held, never the other way round.
 
@@ -124,6 +124,23 @@ struct nw__lane_source {
     // `running` did; both may be empty and belong to the source again.
     void (*died)(void *owner, struct nw__lane *lane,
                  struct nw__job_list *assigned, struct nw__job_list *running);
+    // The same for a thread that never goes on, as its heap is exhausted: no
+    // exit follows. `parked` is how many there are in the process.
+    void (*parked)(void *owner, struct nw__lane *lane,
+                   struct nw__job_list *assigned, struct nw__job_list *running,
+                   uint32_t parked);
+};
+
+// What can be done to a script from outside, by the worker's environment. Called
+// under the lane's lock, with the context of `wake`, from any thread; none of
+// them waits for the script.
+struct nw__lane_script {
+    // Terminates it if it is inside that task now, and can be left there.
+    void (*interrupt)(void *context, uint64_t id);
+    // Takes its stack if it is inside that task when this is seen.
+    void (*sample)(void *context, uint64_t id);
+    // The text of that stack. False: there is none yet.
+    bool (*copy_sample)(void *context, uint64_t id, char *text, size_t size);
 };
 
 struct nw__lane_options {
@@ -156,9 +173,9 @@ struct nw__lane {
     struct nw__job_list running;
     struct nw__lane_request *requests; // Oldest first.
     struct nw__lane_request *requests_last;
-    void (*wake)(void *context); // NULL: not attached, or gone.
-    void (*interrupt)(void *context, uint64_t id); // NULL: nobody can.
-    void *wake_context;                            // Of both.
+    void (*wake)(void *context);          // NULL: not attached, or gone.
+    const struct nw__lane_script *script; // NULL: nobody reaches it.
+    void *wake_context;                   // Of both.
     bool closed;
     uint32_t references; // The pool's and the worker environment's.
     uint32_t busy; // Jobs started and not settled, taken ones as well. Written
@@ -171,6 +188,7 @@ struct nw__lane {
     // -- the worker's thread, inside the source
     uint32_t task_ns; // Smoothed run time of its tasks.
     uint64_t done;    // Tasks that ended.
+    uint64_t memory;  // Bytes of its heap and beside it, as seen last.
 };
 
 // Strings are borrowed and outlive the lane. NULL without memory. The result
@@ -196,13 +214,21 @@ void nw__lane_steal(struct nw__lane *lane, bool all, struct nw__job_list *out);
 bool nw__lane_take_assigned(struct nw__lane *lane, struct nw__job *job);
 bool nw__lane_take_running(struct nw__lane *lane, struct nw__job *job);
 
+// Whether the job runs in this lane, and since when (may be NULL).
+bool nw__lane_started(struct nw__lane *lane, const struct nw__job *job,
+                      uint64_t *started_ns);
+
 // Leaves a request, which is taken in any case, and wakes the worker. Dropped
 // when the lane is closed. Whoever takes a running job away asks for the abort
 // first, so that a task which finds itself gone has the reason already.
 void nw__lane_ask(struct nw__lane *lane, struct nw__lane_request *request);
 
-// Asks for the script of task `id` to be interrupted, if it is inside one now.
+// As the lane's script does; nothing happens, and there is no sample, where it
+// has none.
 void nw__lane_interrupt(struct nw__lane *lane, uint64_t id);
+void nw__lane_sample(struct nw__lane *lane, uint64_t id);
+bool nw__lane_copy_sample(struct nw__lane *lane, uint64_t id, char *text,
+                          size_t size);
 
 // Makes the worker look for jobs. Safe on a lane that is gone.
 void nw__lane_wake(struct nw__lane *lane);
@@ -222,10 +248,9 @@ void nw__lane_close(struct nw__lane *lane, struct nw__job_list *assigned,
 bool nw__lane_attach(struct nw__lane *lane, void (*wake)(void *context),
                      void *context);
 
-// Who interrupts scripts from now on, called like `wake` and with its context;
-// NULL: nobody. The lane is attached.
-void nw__lane_set_interrupt(struct nw__lane *lane,
-                            void (*interrupt)(void *context, uint64_t id));
+// Who reaches scripts from now on. The lane is attached.
+void nw__lane_set_script(struct nw__lane *lane,
+                         const struct nw__lane_script *script);
 
 // The next job, which is now running; false when there is none, when as many
 // run as may, or when the lane is closed. `now_ns` is a recent time; the
@@ -246,5 +271,8 @@ struct nw__lane_request *nw__lane_requests(struct nw__lane *lane);
 
 // The environment goes down: no wake comes after this returns.
 void nw__lane_detach(struct nw__lane *lane);
+
+// This thread never goes on: the lane is closed and what it held handed over.
+void nw__lane_park(struct nw__lane *lane, uint32_t parked);
 
 #endif

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <stdio.h>
+
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -67,6 +69,19 @@ static void on_interrupt(void *context, uint64_t id)
     cr_assert(eq(ptr, context, &wakes));
     interrupted = id;
 }
+
+static bool on_copy(void *context, uint64_t id, char *text, size_t size)
+{
+    (void)context;
+    snprintf(text, size, "stack of %d", (int)id);
+    return true;
+}
+
+static const struct nw__lane_script script = {
+    .interrupt = on_interrupt,
+    .sample = on_interrupt,
+    .copy_sample = on_copy,
+};
 
 static struct nw__lane *make_lane(uint32_t concurrency)
 {
@@ -653,12 +668,12 @@ Test(lane, interrupts_while_somebody_can)
     cr_assert(nw__lane_attach(lane, on_wake, &wakes));
     nw__lane_interrupt(lane, 2);
     cr_expect(eq(u64, interrupted, 0));
-    nw__lane_set_interrupt(lane, on_interrupt);
+    nw__lane_set_script(lane, &script);
     nw__lane_interrupt(lane, 3);
     cr_expect(eq(u64, interrupted, 3));
-    nw__lane_set_interrupt(lane, NULL);
+    nw__lane_set_script(lane, NULL);
     nw__lane_interrupt(lane, 4);
-    nw__lane_set_interrupt(lane, on_interrupt);
+    nw__lane_set_script(lane, &script);
     nw__lane_detach(lane);
     nw__lane_interrupt(lane, 5);
     cr_expect(eq(u64, interrupted, 3));
