@@ -6,7 +6,10 @@
 // the thread, so a busy pool pays no wake for most of its tasks; reversing
 // what was taken restores the order in which tasks ended.
 //
-// Lock order: finished_lock is a leaf and guards nothing but sleeping.
+// They are delivered by the pool's own thread, or by whoever runs its inbox; the
+// inbox gets one event for all that is there when it runs.
+//
+// Lock order: pool.lock > finished_lock, which guards sleeping and the notices.
 // Callbacks run with no lock held.
 
 #include "pool/internal.h"
@@ -16,6 +19,7 @@
 
 #include "src/error_record.h"
 #include "src/hooks.h"
+#include "src/inbox.h"
 #include "src/runtime.h"
 #include "src/wire.h"
 
@@ -92,6 +96,7 @@ static void fill(struct nwpool__task *task, nw_doc *doc, nw_result *result,
     result->function = job->function_name;
     result->exit_code = job->exit_code;
     result->worker = job->worker;
+    result->crashes = task->crashes;
     // A batch's clock can be a little older than a task that joined it.
     result->wait_ns =
         started_ns > task->accepted_ns ? started_ns - task->accepted_ns : 0;
@@ -101,6 +106,18 @@ static void fill(struct nwpool__task *task, nw_doc *doc, nw_result *result,
 }
 
 // -- tasks end
+
+void nwpool__poke(nwpool *pool)
+{
+    nw_inbox *inbox = pool->options.inbox;
+
+    if (inbox == NULL || atomic_exchange(&pool->poked, true)) {
+        return;
+    }
+    // The event may still be there when the pool is gone.
+    atomic_fetch_add(&pool->references, 1);
+    nw__inbox_post(inbox, &pool->delivery);
+}
 
 static void push_finished(nwpool *pool, struct nw__job *job)
 {
@@ -117,32 +134,39 @@ static void push_finished(nwpool *pool, struct nw__job *job)
         nw__mutex_lock(&pool->finished_lock);
         nw__cond_wake_one(&pool->finished_changed);
         nw__mutex_unlock(&pool->finished_lock);
+        nwpool__poke(pool);
     }
 }
 
 // Caller holds the lock.
-static void count_end(nwpool *pool, nw_status status)
+static void finish_kept(nwpool *pool, struct nwpool__task *task)
 {
-    if (status == NW_OK) {
-        pool->done++;
-    } else {
-        pool->failed_tasks++;
+    NW_ASSERT(!task->finished);
+    task->place = NWPOOL__ENDED;
+    task->finished = true;
+    if (task->waiter != NULL) {
+        nw__cond_wake_one(&task->waiter->finished);
     }
-    pool->outstanding--;
-    if (pool->outstanding == 0) {
-        nw__cond_wake_all(&pool->changed);
+    nwpool__count_end(pool, task);
+}
+
+void nwpool__note_sent_delivered(nwpool *pool, struct nwpool__task *task)
+{
+    if (task->result_waits && task->extra->sent_waiting == 0) {
+        task->result_waits = false;
+        finish_kept(pool, task);
     }
 }
 
 static void keep(nwpool *pool, struct nwpool__task *task)
 {
     nw__mutex_lock(&pool->lock);
-    NW_ASSERT(!task->finished);
-    task->finished = true;
-    if (task->waiter != NULL) {
-        nw__cond_wake_one(&task->waiter->finished);
+    if (task->extra != NULL && task->extra->sent_waiting > 0) {
+        task->place = NWPOOL__ENDED;
+        task->result_waits = true; // For what it has sent.
+    } else {
+        finish_kept(pool, task);
     }
-    count_end(pool, task->job.status);
     nw__mutex_unlock(&pool->lock);
 }
 
@@ -162,18 +186,42 @@ void nwpool__finish(nwpool *pool, struct nw__job *job)
     }
 }
 
-// -- completion thread
+// -- room
 
-static void deliver(nwpool *pool, struct nwpool__task *task, nw_doc *doc)
+// Caller does not hold the lock. One that was told of high water is told when it
+// is low again; those that wait for room look again.
+static void give_room(nwpool *pool, struct nwpool__task *task)
+{
+    uint64_t held = atomic_fetch_sub(&pool->held, 1) - 1;
+    uint64_t bytes =
+        atomic_fetch_sub(&pool->held_bytes, task->bytes) - task->bytes;
+
+    if (atomic_load(&pool->room_waiters) > 0) {
+        nw__mutex_lock(&pool->lock);
+        nw__cond_wake_all(&pool->room);
+        nw__mutex_unlock(&pool->lock);
+    }
+    if (atomic_load(&pool->is_high) && held <= pool->low_count &&
+        bytes <= pool->low_bytes) {
+        nw__mutex_lock(&pool->lock);
+        nwpool__look_at_water(pool);
+        nw__mutex_unlock(&pool->lock);
+    }
+}
+
+// -- delivery
+
+static void deliver_result(nwpool *pool, struct nwpool__task *task)
 {
     const struct nw__hooks *hooks = nw__hooks();
     uint64_t begin_ns = hooks != NULL ? nw__now_ns() : 0;
+    nw_doc *doc = pool->completion_doc;
     nw_result result = {0};
     nw_error error;
 
     fill(task, doc, &result, &error);
     // Before the callback: it may submit the next task in place of this one.
-    atomic_fetch_sub(&pool->held, 1);
+    give_room(pool, task);
     // When the process ends, what the callback uses may be gone.
     if (!nw__runtime_exiting()) {
         task->on_done(&result, task->user_data);
@@ -201,32 +249,68 @@ static struct nw__job *reverse(struct nw__job *job)
     return reversed;
 }
 
-static void deliver_batch(nwpool *pool, struct nw__job *batch, nw_doc *doc)
+static void deliver_batch(nwpool *pool, struct nw__job *batch)
 {
     for (struct nw__job *job = batch; job != NULL; job = job->next) {
-        deliver(pool, nwpool__task_of(job), doc);
+        deliver_result(pool, nwpool__task_of(job));
     }
     nw__mutex_lock(&pool->lock);
     while (batch != NULL) {
         struct nw__job *next = batch->next;
 
-        count_end(pool, batch->status);
+        nwpool__count_end(pool, nwpool__task_of(batch));
         nwpool__task_release(pool, nwpool__task_of(batch));
         batch = next;
     }
     nw__mutex_unlock(&pool->lock);
 }
 
-// Blocks until there is something to deliver, or the thread is to stop.
-static void wait_finished(nwpool *pool)
+static void set_delivering(nwpool *pool, bool delivering)
 {
     nw__mutex_lock(&pool->finished_lock);
-    if (atomic_load(&pool->finished) == NULL && !nwpool__printed_any(pool) &&
-        !atomic_load(&pool->completion_stopping)) {
-        nw__cond_wait(&pool->finished_changed, &pool->finished_lock);
-    }
+    pool->delivering = delivering;
+    pool->deliverer = pthread_self();
     nw__mutex_unlock(&pool->finished_lock);
 }
+
+bool nwpool__deliver(nwpool *pool)
+{
+    struct nw__job *batch =
+        atomic_exchange_explicit(&pool->finished, NULL, memory_order_acquire);
+    // Taken later and delivered first: before the results of the tasks that
+    // printed or sent it.
+    struct nwpool__notice *notices = nwpool__notices_take(pool);
+
+    if (batch == NULL && notices == NULL) {
+        return false;
+    }
+    set_delivering(pool, true);
+    nwpool__notices_deliver(pool, notices);
+    deliver_batch(pool, reverse(batch));
+    set_delivering(pool, false);
+    return true;
+}
+
+// Caller holds finished_lock.
+static bool has_any(nwpool *pool)
+{
+    return atomic_load(&pool->finished) != NULL || pool->notices != NULL;
+}
+
+bool nwpool__wait_delivery(nwpool *pool, uint64_t deadline_ns)
+{
+    bool in_time = true;
+
+    nw__mutex_lock(&pool->finished_lock);
+    if (!has_any(pool) && !atomic_load(&pool->completion_stopping)) {
+        in_time = nw__cond_wait_until(&pool->finished_changed,
+                                      &pool->finished_lock, deadline_ns);
+    }
+    nw__mutex_unlock(&pool->finished_lock);
+    return in_time;
+}
+
+// -- the pool's own thread
 
 static void *completion_main(void *argument)
 {
@@ -234,31 +318,43 @@ static void *completion_main(void *argument)
 
     for (;;) {
         bool stopping = atomic_load(&pool->completion_stopping);
-        struct nw__job *batch = atomic_exchange_explicit(&pool->finished, NULL,
-                                                         memory_order_acquire);
-        // Taken later and delivered first: before the results of the tasks
-        // that printed it.
-        struct nwpool__printed *printed =
-            pool->on_output != NULL ? nwpool__printed_take(pool) : NULL;
 
-        nwpool__printed_deliver(pool, printed);
-        if (batch != NULL) {
-            deliver_batch(pool, reverse(batch), pool->completion_doc);
-        } else if (printed == NULL && stopping) {
-            return NULL;
-        } else if (printed == NULL) {
-            wait_finished(pool);
+        if (!nwpool__deliver(pool)) {
+            if (stopping) {
+                return NULL;
+            }
+            nwpool__wait_delivery(pool, NW__NEVER);
         }
     }
 }
 
+// -- the thread of an inbox
+
+// Once more where it came too late: the pool may have been destroyed meanwhile,
+// and has nothing to deliver then.
+static void run_delivery(struct nw__event *event)
+{
+    nwpool *pool = NW_CONTAINER_OF(event, nwpool, delivery);
+
+    atomic_store(&pool->poked, false);
+    if (!atomic_load(&pool->completion_stopping)) {
+        nwpool__deliver(pool);
+    }
+    nwpool__unref(pool);
+}
+
 nw_status nwpool__completion_start(nwpool *pool)
 {
-    nw_status status;
+    nw_status status = NW_OK;
 
     pool->completion_doc = nw_doc_create();
     if (pool->completion_doc == NULL) {
         return NW_ENOMEM;
+    }
+    pool->delivery.run = run_delivery;
+    if (pool->options.inbox != NULL) {
+        nw__inbox_acquire(pool->options.inbox);
+        return NW_OK;
     }
     status = nw__thread_start(&pool->completion_thread, "nwpool-results",
                               STACK_SIZE, completion_main, pool);
@@ -266,6 +362,7 @@ nw_status nwpool__completion_start(nwpool *pool)
         nw_doc_destroy(pool->completion_doc);
         pool->completion_doc = NULL;
     }
+    pool->has_thread = status == NW_OK;
     return status;
 }
 
@@ -274,107 +371,33 @@ void nwpool__completion_stop(nwpool *pool)
     if (pool->completion_doc == NULL) {
         return;
     }
-    atomic_store(&pool->completion_stopping, true);
-    nw__mutex_lock(&pool->finished_lock);
-    nw__cond_wake_one(&pool->finished_changed);
-    nw__mutex_unlock(&pool->finished_lock);
-    pthread_join(pool->completion_thread, NULL);
+    if (pool->has_thread) {
+        atomic_store(&pool->completion_stopping, true);
+        nw__mutex_lock(&pool->finished_lock);
+        nw__cond_wake_one(&pool->finished_changed);
+        nw__mutex_unlock(&pool->finished_lock);
+        pthread_join(pool->completion_thread, NULL);
+    } else {
+        while (nwpool__deliver(pool)) {
+        }
+        atomic_store(&pool->completion_stopping, true);
+        nw__inbox_release(pool->options.inbox);
+    }
     nw_doc_destroy(pool->completion_doc);
     pool->completion_doc = NULL;
 }
 
-bool nwpool__completion_is_current(const nwpool *pool)
+bool nwpool__completion_is_current(nwpool *pool)
 {
-    return pool->completion_doc != NULL &&
-           pthread_equal(pool->completion_thread, pthread_self());
-}
+    bool current;
 
-// -- kept results
+    nw__mutex_lock(&pool->finished_lock);
+    current =
+        pool->delivering && pthread_equal(pool->deliverer, pthread_self());
+    nw__mutex_unlock(&pool->finished_lock);
 
-// Ids are handed out one after the other, so a power of two spreads them
-// evenly.
-static struct nwpool__task **bucket_of(const nwpool *pool, uint64_t id)
-{
-    return &pool->kept[id & (pool->kept_buckets - 1)];
-}
-
-// Longer chains are slower but right, so a failure is nobody's problem.
-static void kept_grow(nwpool *pool)
-{
-    uint32_t old_count = pool->kept_buckets;
-    struct nwpool__task **old = pool->kept;
-    struct nwpool__task **larger =
-        nw__alloc_zero((size_t)old_count * 2 * sizeof(struct nwpool__task *));
-
-    if (larger == NULL) {
-        return;
-    }
-    pool->kept = larger;
-    pool->kept_buckets = old_count * 2;
-    for (uint32_t i = 0; i < old_count; i++) {
-        struct nwpool__task *task = old[i];
-
-        while (task != NULL) {
-            struct nwpool__task *next = task->kept_next;
-            struct nwpool__task **bucket = bucket_of(pool, task->job.id);
-
-            task->kept_next = *bucket;
-            *bucket = task;
-            task = next;
-        }
-    }
-    nw__free(old);
-}
-
-void nwpool__kept_insert(nwpool *pool, struct nwpool__task *task)
-{
-    struct nwpool__task **bucket;
-
-    if (pool->kept_count == pool->kept_buckets) {
-        kept_grow(pool);
-    }
-    bucket = bucket_of(pool, task->job.id);
-    task->kept_next = *bucket;
-    *bucket = task;
-    pool->kept_count++;
-}
-
-static struct nwpool__task *kept_find(const nwpool *pool, uint64_t id)
-{
-    struct nwpool__task *task = *bucket_of(pool, id);
-
-    while (task != NULL && task->job.id != id) {
-        task = task->kept_next;
-    }
-    return task;
-}
-
-static void kept_remove(nwpool *pool, struct nwpool__task *task)
-{
-    struct nwpool__task **link = bucket_of(pool, task->job.id);
-
-    while (*link != task) {
-        link = &(*link)->kept_next;
-    }
-    *link = task->kept_next;
-    pool->kept_count--;
-    atomic_fetch_sub(&pool->held, 1);
-}
-
-void nwpool__kept_fini(nwpool *pool)
-{
-    for (uint32_t i = 0; i < pool->kept_buckets; i++) {
-        struct nwpool__task *task = pool->kept[i];
-
-        while (task != NULL) {
-            struct nwpool__task *next = task->kept_next;
-
-            nw__message_fini(&task->job.message);
-            nw__free(task);
-            task = next;
-        }
-    }
-    nw__free(pool->kept);
+    return current || (pool->has_thread &&
+                       pthread_equal(pool->completion_thread, pthread_self()));
 }
 
 // -- waiting
@@ -408,7 +431,15 @@ static struct taken *taken_create(void)
     return taken;
 }
 
-// Caller holds the lock, and gets the task out of the table with NW_OK.
+// Caller holds the lock. One with a callback is nobody's to take.
+static struct nwpool__task *kept_find(const nwpool *pool, uint64_t id)
+{
+    struct nwpool__task *task = nwpool__table_find(pool, id);
+
+    return task != NULL && task->on_done == NULL && !task->taken ? task : NULL;
+}
+
+// Caller holds the lock, and owns the task with NW_OK.
 static nw_status wait_locked(nwpool *pool, uint64_t id, uint64_t deadline_ns,
                              struct nwpool__task **out)
 {
@@ -435,7 +466,7 @@ static nw_status wait_locked(nwpool *pool, uint64_t id, uint64_t deadline_ns,
     if (!task->finished) {
         return NW_ETIMEDOUT;
     }
-    kept_remove(pool, task);
+    task->taken = true;
     *out = task;
     return NW_OK;
 }
@@ -489,6 +520,7 @@ nw_status nwpool_wait(nwpool *pool, nw_task_id id, uint32_t timeout_ms,
     fill(task, taken->doc, &taken->result, &taken->error);
     trace_taken(task, taken->result.status);
     nw__message_fini(&task->job.message);
+    give_room(pool, task);
     nw__mutex_lock(&pool->lock);
     nwpool__task_release(pool, task);
     nw__mutex_unlock(&pool->lock);

@@ -9,6 +9,9 @@
 // queue and nothing to steal, and a submitter looks for idle lanes under the
 // same lock: no wake can be missed.
 //
+// A worker that may run several tasks at a time takes them one by one once it
+// runs any: what it took beside one that computes would wait for that.
+//
 // Lock order: pool.lock > lane.lock.
 
 #include "pool/internal.h"
@@ -19,15 +22,54 @@
 #define BATCH_NS  100000
 #define BATCH_MAX 128
 
+// -- errands
+
+void nwpool__errand_wake(struct nwpool__errands *errands, struct nw__lane *lane)
+{
+    if (errands->wake_count == NWPOOL__WAKES_MAX) {
+        nw__lane_wake(lane);
+        return;
+    }
+    nw__lane_ref(lane);
+    errands->wakes[errands->wake_count++] = lane;
+}
+
+void nwpool__errands_run(nwpool *pool, struct nwpool__errands *errands)
+{
+    struct nw__job *job;
+
+    for (uint32_t i = 0; i < errands->wake_count; i++) {
+        nw__lane_wake(errands->wakes[i]);
+        nw__lane_unref(errands->wakes[i]);
+    }
+    errands->wake_count = 0;
+    while ((job = nw__job_list_pop(&errands->ended)) != NULL) {
+        nwpool__finish(pool, job);
+    }
+}
+
 // -- idle lanes. Each holds a reference of its own while it is in the stack.
 
-static void idle_push(nwpool *pool, struct nw__lane *lane)
+static void idle_push(struct nwpool__worker *worker)
 {
-    if (!lane->idle) {
-        nw__lane_ref(lane);
-        lane->idle = true;
-        lane->idle_next = pool->idle;
-        pool->idle = lane;
+    nwpool *pool = worker->pool;
+    struct nw__lane *lane = worker->lane;
+
+    if (lane->idle) {
+        return;
+    }
+    nw__lane_ref(lane);
+    lane->idle = true;
+    lane->idle_next = pool->idle;
+    pool->idle = lane;
+    if (pool->target > pool->options.workers_min) {
+        worker->idle_ns = nw__now_ns();
+        if (!worker->idle_armed) {
+            worker->idle_armed = true;
+            nwpool__clock_add(
+                pool, worker->idle_ns + pool->options.idle_ms * NW__NS_PER_MS,
+                NWPOOL__AT_IDLE, worker->number);
+        }
     }
 }
 
@@ -59,83 +101,155 @@ void nwpool__idle_remove(nwpool *pool, struct nw__lane *lane)
     nw__lane_unref(lane);
 }
 
+void nwpool__wake_one(nwpool *pool, struct nwpool__errands *errands)
+{
+    struct nw__lane *lane;
+
+    if (!nwpool__has_waiting(pool)) {
+        return;
+    }
+    lane = nwpool__idle_pop(pool);
+    if (lane != NULL) {
+        nwpool__errand_wake(errands, lane);
+        nw__lane_unref(lane);
+    }
+}
+
 // -- batches
 
 static uint32_t batch_size(const nwpool *pool, const struct nw__lane *lane)
 {
-    uint32_t workers = pool->ready_count > 0 ? pool->ready_count : 1;
+    uint32_t ready = pool->counts[NWPOOL__READY];
+    uint32_t workers = ready > 0 ? ready : 1;
     uint32_t share = (pool->queue.count + workers - 1) / workers;
     uint32_t size = lane->task_ns > 0 ? BATCH_NS / lane->task_ns : 1;
 
+    if (lane->busy > 0 || size == 0) {
+        return 1;
+    }
     if (size > BATCH_MAX) {
         size = BATCH_MAX;
     }
-    if (size > share) {
-        size = share;
-    }
-    return size > 0 ? size : 1;
+    return size < share ? size : (share > 0 ? share : 1);
 }
 
 // Caller holds the lock.
-static void take_from_queue(nwpool *pool, uint32_t count,
-                            struct nw__job_list *out)
+static void assign(struct nwpool__worker *worker, struct nw__job *job,
+                   uint64_t *now_ns, struct nw__job_list *out)
 {
-    for (; count > 0 && pool->queue.head != NULL; count--) {
-        nw__job_list_push(out, nw__job_list_pop(&pool->queue));
+    struct nwpool__task *task = nwpool__task_of(job);
+    struct nwpool__extra *extra = task->extra;
+
+    task->place = NWPOOL__IN_LANE;
+    task->worker = worker->number;
+    nw__job_list_push(out, job);
+    if (extra == NULL || extra->run_limit_ms == 0 || extra->limit_armed) {
+        return;
+    }
+    if (*now_ns == 0) {
+        *now_ns = nw__now_ns();
+    }
+    extra->limit_armed = true;
+    nwpool__clock_add(worker->pool,
+                      *now_ns + extra->run_limit_ms * NW__NS_PER_MS,
+                      NWPOOL__AT_LIMIT, job->id);
+}
+
+// Caller holds the lock.
+static void take(struct nwpool__worker *worker, struct nw__job_list *out)
+{
+    nwpool *pool = worker->pool;
+    uint64_t now_ns = 0;
+
+    if (pool->suspects.head != NULL && worker->lane->busy == 0) {
+        worker->alone = true;
+        assign(worker, nw__job_list_pop(&pool->suspects), &now_ns, out);
+        return;
+    }
+    for (uint32_t count = batch_size(pool, worker->lane);
+         count > 0 && pool->queue.count > 0; count--) {
+        assign(worker, nwpool__queue_pop(pool), &now_ns, out);
     }
 }
 
 // Caller holds the lock.
-static void steal(nwpool *pool, const struct nw__lane *thief,
-                  struct nw__job_list *out)
+static void steal(struct nwpool__worker *thief, struct nw__job_list *out)
 {
-    for (uint32_t i = 0; i < pool->slot_count && out->head == NULL; i++) {
-        struct nw__lane *victim = pool->slots[i].lane;
-
-        if (victim != NULL && victim != thief) {
-            nw__lane_steal(victim, false, out);
+    for (struct nwpool__worker *victim = thief->pool->workers;
+         victim != NULL && out->head == NULL; victim = victim->next) {
+        if (victim != thief) {
+            nw__lane_steal(victim->lane, false, out);
         }
     }
+    for (struct nw__job *job = out->head; job != NULL; job = job->next) {
+        nwpool__task_of(job)->worker = thief->number;
+    }
+}
+
+// Caller holds the lock. False: nothing, and the lane is idle.
+static bool pull_ready(struct nwpool__worker *worker,
+                       struct nwpool__errands *errands)
+{
+    nwpool *pool = worker->pool;
+    struct nw__job_list jobs = {0};
+
+    if (worker->alone && worker->lane->busy > 0) {
+        return false; // It is asked again when that has ended.
+    }
+    worker->alone = false;
+    take(worker, &jobs);
+    if (jobs.head == NULL) {
+        steal(worker, &jobs);
+    }
+    // Another lane may find work: in the queue, or in what this one took.
+    if (nwpool__has_waiting(pool) || jobs.count > 1) {
+        struct nw__lane *other = nwpool__idle_pop(pool);
+
+        if (other != NULL) {
+            nwpool__errand_wake(errands, other);
+            nw__lane_unref(other);
+        }
+    }
+    if (jobs.head == NULL) {
+        idle_push(worker);
+        return false;
+    }
+    if (nw__lane_push(worker->lane, &jobs)) {
+        return true;
+    }
+    nwpool__queue_put_back(pool, &jobs);
+    return false;
+}
+
+static bool wants_clock(const nwpool *pool)
+{
+    return pool->options.recycle_ms > 0;
 }
 
 static bool pull(void *owner, struct nw__lane *lane)
 {
-    struct nwpool__slot *slot = owner;
-    nwpool *pool = slot->pool;
-    struct nw__job_list jobs = {0};
-    struct nw__lane *wake = NULL;
+    struct nwpool__worker *worker = owner;
+    nwpool *pool = worker->pool;
+    uint64_t now_ns = wants_clock(pool) ? nw__now_ns() : 0;
+    struct nwpool__errands errands = {0};
     bool pulled = false;
 
     nw__mutex_lock(&pool->lock);
-    if (slot->state == NWPOOL__SLOT_READY && slot->lane == lane) {
-        take_from_queue(pool, batch_size(pool, lane), &jobs);
-        if (jobs.head == NULL) {
-            steal(pool, lane, &jobs);
-        }
-        // Another lane may find work: in the queue, or in what this one took.
-        if (pool->queue.head != NULL || jobs.count > 1) {
-            wake = nwpool__idle_pop(pool);
-        }
-        if (jobs.head == NULL) {
-            idle_push(pool, lane);
-        } else if (nw__lane_push(lane, &jobs)) {
-            pulled = true;
-        } else {
-            nw__job_list_prepend(&pool->queue, &jobs);
-        }
+    if (worker->state == NWPOOL__READY &&
+        !nwpool__is_due(worker, now_ns, &errands)) {
+        pulled = pull_ready(worker, &errands);
+    }
+    if (worker->state == NWPOOL__RETIRING && lane->busy == 0) {
+        nwpool__worker_tell(worker);
     }
     nw__mutex_unlock(&pool->lock);
-
-    if (wake != NULL) {
-        nw__lane_wake(wake);
-        nw__lane_unref(wake);
-    }
+    nwpool__errands_run(pool, &errands);
     return pulled;
 }
 
 static void settled(void *owner, struct nw__lane *lane, struct nw__job *job)
 {
-    struct nwpool__slot *slot = owner;
+    struct nwpool__worker *worker = owner;
     uint64_t run_ns = job->ended_ns - job->started_ns;
 
     if (run_ns > UINT32_MAX) {
@@ -145,88 +259,135 @@ static void settled(void *owner, struct nw__lane *lane, struct nw__job *job)
     // at once, which is when a large batch would hurt.
     lane->task_ns = (uint32_t)(lane->task_ns / 2 + run_ns / 2 + 1);
     lane->done++;
-    nwpool__finish(slot->pool, job);
+    nwpool__settle_ending(nwpool__task_of(job));
+    nwpool__finish(worker->pool, job);
 }
 
-// Nobody listens yet.
 static nw_status sent(void *owner, struct nw__lane *lane, uint64_t id,
                       struct nw__message *value)
 {
-    (void)owner;
+    struct nwpool__worker *worker = owner;
+
     (void)lane;
-    (void)id;
-    nw__message_fini(value);
-    return NW_OK;
+    return nwpool__sent(worker->pool, id, value);
 }
 
 static void ready(void *owner, struct nw__lane *lane)
 {
-    struct nwpool__slot *slot = owner;
-    nwpool *pool = slot->pool;
+    struct nwpool__worker *worker = owner;
+    nwpool *pool = worker->pool;
+    struct nwpool__errands errands = {0};
 
+    (void)lane;
     nw__mutex_lock(&pool->lock);
     // A pool that failed meanwhile stays failed.
-    if (slot->lane == lane && slot->state == NWPOOL__SLOT_STARTING &&
-        !pool->failed) {
-        slot->state = NWPOOL__SLOT_READY;
-        pool->ready_count++;
+    if (worker->state == NWPOOL__STARTING && !pool->failed &&
+        !pool->destroying) {
+        worker->ready_ns = nw__now_ns();
+        nwpool__worker_set_state(worker, NWPOOL__SPARE);
+        nwpool__tell(pool,
+                     &(struct nwpool__happening){.type = NWPOOL_WORKER_READY,
+                                                 .worker = worker->number,
+                                                 .reason = ""});
+        if (pool->options.recycle_ms > 0) {
+            nwpool__clock_add(pool,
+                              worker->ready_ns +
+                                  pool->options.recycle_ms * NW__NS_PER_MS,
+                              NWPOOL__AT_AGE, worker->number);
+        }
         // With tasks waiting it has yet to show that it can run them.
-        if (pool->queue.head == NULL) {
+        if (!nwpool__has_waiting(pool)) {
             nwpool__forgive(pool);
         }
+        nwpool__balance(pool, &errands);
+        nw__cond_wake_all(&pool->changed);
     }
     nw__mutex_unlock(&pool->lock);
+    nwpool__errands_run(pool, &errands);
 }
 
 static void boot_failed(void *owner, struct nw__lane *lane,
                         struct nw__message *record)
 {
-    struct nwpool__slot *slot = owner;
+    struct nwpool__worker *worker = owner;
 
-    nw__mutex_lock(&slot->pool->lock);
-    if (slot->lane == lane) {
-        slot->boot_failed = true;
-        nw__message_fini(&slot->record);
-        nw__message_move(&slot->record, record);
+    (void)lane;
+    nw__mutex_lock(&worker->pool->lock);
+    worker->boot_failed = true;
+    nw__message_fini(&worker->record);
+    nw__message_move(&worker->record, record);
+    nw__mutex_unlock(&worker->pool->lock);
+}
+
+// Caller holds the lock. Tasks for this very worker have nobody else.
+static void end_pinned(struct nwpool__worker *worker,
+                       struct nw__job_list *assigned,
+                       struct nwpool__errands *errands)
+{
+    for (struct nw__job *job = assigned->head; job != NULL;) {
+        struct nw__job *next = job->next;
+
+        if (job->pinned) {
+            nw__job_list_remove(assigned, job);
+            nwpool__end_task(nwpool__task_of(job), NW_ECRASHED,
+                             "the worker that it was for ended before it "
+                             "started",
+                             NULL, errands);
+        }
+        job = next;
     }
-    nw__mutex_unlock(&slot->pool->lock);
+    (void)worker;
 }
 
 static void died(void *owner, struct nw__lane *lane,
                  struct nw__job_list *assigned, struct nw__job_list *running)
 {
-    struct nwpool__slot *slot = owner;
-    nwpool *pool = slot->pool;
-    struct nw__job_list doomed = {0};
-    struct nw__lane *wake = NULL;
+    struct nwpool__worker *worker = owner;
+    nwpool *pool = worker->pool;
+    struct nwpool__errands errands = {0};
 
+    (void)lane;
     nw__mutex_lock(&pool->lock);
-    NW_ASSERT(slot->lane == lane);
-    if (slot->state == NWPOOL__SLOT_READY) {
-        pool->ready_count--;
-        slot->was_ready = true;
-    }
-    slot->state = NWPOOL__SLOT_DYING;
-    nwpool__idle_remove(pool, lane);
+    nwpool__worker_gone(worker, running);
     if (pool->destroying || pool->failed) {
         // Whoever ended the pool has emptied the queue and will not look
         // again; what this lane still held ends here.
-        nw__job_list_append(&doomed, assigned);
-        nw__job_list_append(&doomed, running);
+        nw__job_list_append(assigned, running);
+        nwpool__end_unrun(pool, assigned, &errands);
     } else {
-        slot->orphan = nw__job_list_pop(running); // One at a time.
-        nw__job_list_prepend(&pool->queue, assigned);
-        if (pool->queue.head != NULL) {
-            wake = nwpool__idle_pop(pool);
+        end_pinned(worker, assigned, &errands);
+        for (struct nw__job *job = running->head; job != NULL;
+             job = job->next) {
+            nwpool__task_of(job)->place = NWPOOL__ORPHANED;
         }
+        nw__job_list_append(&worker->orphans, running);
+        nwpool__queue_put_back(pool, assigned);
+        nwpool__balance(pool, &errands);
+        nwpool__wake_one(pool, &errands);
     }
     nw__mutex_unlock(&pool->lock);
+    nwpool__errands_run(pool, &errands);
+}
 
-    nwpool__end_jobs(pool, &doomed);
-    if (wake != NULL) {
-        nw__lane_wake(wake);
-        nw__lane_unref(wake);
+static void parked(void *owner, struct nw__lane *lane,
+                   struct nw__job_list *assigned, struct nw__job_list *running,
+                   uint32_t parked)
+{
+    struct nwpool__worker *worker = owner;
+    nwpool *pool = worker->pool;
+    struct nwpool__errands errands = {0};
+
+    (void)lane;
+    nw__mutex_lock(&pool->lock);
+    if (pool->destroying || pool->failed) {
+        nw__job_list_append(assigned, running);
+        nwpool__end_unrun(pool, assigned, &errands);
+    } else {
+        end_pinned(worker, assigned, &errands);
     }
+    nwpool__worker_parked(worker, assigned, running, parked, &errands);
+    nw__mutex_unlock(&pool->lock);
+    nwpool__errands_run(pool, &errands);
 }
 
 const struct nw__lane_source nwpool__lane_source = {
@@ -236,4 +397,5 @@ const struct nw__lane_source nwpool__lane_source = {
     .ready = ready,
     .boot_failed = boot_failed,
     .died = died,
+    .parked = parked,
 };

@@ -8,75 +8,93 @@
 
 #include "pool/internal.h"
 
-#include <string.h>
+#include <stdio.h>
 
-#include "src/machine.h"
-#include "src/options.h"
+#include "src/detail.h"
 #include "src/registry.h"
 #include "src/runtime.h"
 
 // -- make and free
 
-static nw_status resolve(nwpool_options *options)
+static void free_strings(nwpool *pool)
 {
-    if (options->module == NULL || options->module[0] == '\0' ||
-        options->workers > NW_POOL_WORKERS_MAX) {
-        return NW_EINVAL;
+    for (uint32_t i = 0; i < pool->old_count; i++) {
+        nw__free(pool->old_modules[i]);
     }
-    if (options->workers == 0) {
-        options->workers = nw__machine_cpus();
-        if (options->workers > NW_POOL_WORKERS_MAX) {
-            options->workers = NW_POOL_WORKERS_MAX;
-        }
-    }
-    if (options->queue_max == 0) {
-        options->queue_max = NW_POOL_QUEUE_DEFAULT;
-    }
-    if (options->name == NULL || options->name[0] == '\0') {
-        options->name = "nwpool";
-    }
-    return NW_OK;
+    nw__free(pool->old_modules);
+    nw__free(pool->module);
+    nw__free(pool->directory);
+    nw__free((char *)pool->options.name);
+    nw__free((char *)pool->options.set_up);
+    nw__free((char *)pool->options.tear_down);
 }
 
 static void free_pool(nwpool *pool)
 {
     struct nw__job *job;
 
-    if (pool == NULL) {
-        return;
-    }
-    NW_ASSERT(pool->queue.head == NULL && pool->live_count == 0);
+    NW_ASSERT(!nwpool__has_waiting(pool) && pool->live_count == 0);
     while ((job = pool->free_tasks) != NULL) {
         pool->free_tasks = job->next;
         nw__free(nwpool__task_of(job));
     }
-    nwpool__kept_fini(pool);
-    nwpool__printed_fini(pool);
+    nwpool__table_fini(pool);
+    nwpool__clock_fini(pool);
+    nwpool__notices_fini(pool);
     nwpool__functions_fini(&pool->functions);
     nw__message_fini(&pool->failure);
     nw__cond_fini(&pool->changed);
+    nw__cond_fini(&pool->room);
     nw__cond_fini(&pool->finished_changed);
     nw__mutex_fini(&pool->finished_lock);
     nw__mutex_fini(&pool->lock);
-    nw__free(pool->slots);
-    nw__free(pool->module);
-    nw__free(pool->directory);
-    nw__free(pool->name);
+    free_strings(pool);
     nw__free(pool);
 }
 
 void nwpool__unref(nwpool *pool)
 {
-    uint32_t left;
-
-    nw__mutex_lock(&pool->lock);
-    left = --pool->references;
-    nw__mutex_unlock(&pool->lock);
-    if (left == 0) {
+    if (atomic_fetch_sub(&pool->references, 1) == 1) {
         free_pool(pool);
     }
 }
 
+// False without memory. The options' strings are ours from then on.
+static bool copy_strings(nwpool *pool)
+{
+    nwpool_options *options = &pool->options;
+    const char *set_up = options->set_up;
+    const char *tear_down = options->tear_down;
+
+    pool->module = nw__strdup(options->module);
+    pool->directory = nw__worker_directory();
+    options->module = NULL;
+    options->name = nw__strdup(options->name);
+    options->set_up = set_up != NULL ? nw__strdup(set_up) : NULL;
+    options->tear_down = tear_down != NULL ? nw__strdup(tear_down) : NULL;
+    return pool->module != NULL && pool->directory != NULL &&
+           options->name != NULL &&
+           (set_up == NULL || options->set_up != NULL) &&
+           (tear_down == NULL || options->tear_down != NULL);
+}
+
+static void set_marks(nwpool *pool)
+{
+    const nwpool_options *options = &pool->options;
+    uint64_t high = options->queue_max;
+
+    // At least one, so that an empty pool is not at its high mark.
+    high = high * options->high_water / 100;
+    pool->high_count = high > 0 ? high : 1;
+    pool->low_count = (uint64_t)options->queue_max * options->low_water / 100;
+    if (pool->low_count >= pool->high_count) {
+        pool->low_count = pool->high_count - 1;
+    }
+    pool->high_bytes = options->queue_bytes_max / 100 * options->high_water + 1;
+    pool->low_bytes = options->queue_bytes_max / 100 * options->low_water;
+}
+
+// NULL without memory.
 static nwpool *allocate(const nwpool_options *options)
 {
     nwpool *pool = nw__alloc_zero(sizeof(*pool));
@@ -87,66 +105,138 @@ static nwpool *allocate(const nwpool_options *options)
     nw__mutex_init(&pool->lock);
     nw__mutex_init(&pool->finished_lock);
     nw__cond_init(&pool->changed);
+    nw__cond_init(&pool->room);
     nw__cond_init(&pool->finished_changed);
-    pool->references = 1;
-    pool->queue_max = options->queue_max;
-    pool->slot_count = options->workers;
-    pool->on_output = options->on_output;
-    pool->output_data = options->output_data;
-    pool->module = nw__strdup(options->module);
-    pool->directory = nw__worker_directory();
-    pool->name = nw__strdup(options->name);
-    pool->slots = nw__alloc_zero(options->workers * sizeof(*pool->slots));
-    pool->kept_buckets = NWPOOL__KEPT_BUCKETS;
-    pool->kept =
-        nw__alloc_zero(NWPOOL__KEPT_BUCKETS * sizeof(struct nwpool__task *));
-    if (pool->module == NULL || pool->directory == NULL || pool->name == NULL ||
-        pool->slots == NULL || pool->kept == NULL) {
-        pool->kept_buckets = pool->kept != NULL ? NWPOOL__KEPT_BUCKETS : 0;
+    atomic_init(&pool->references, 1);
+    pool->options = *options;
+    pool->target = options->workers_min;
+    set_marks(pool);
+    nwpool__clock_init(pool);
+    pool->table =
+        nw__alloc_zero(NWPOOL__TABLE_BUCKETS * sizeof(struct nwpool__task *));
+    pool->table_buckets = pool->table != NULL ? NWPOOL__TABLE_BUCKETS : 0;
+    if (!copy_strings(pool) || pool->table == NULL ||
+        !nwpool__clock_reserve(pool, 0)) {
         free_pool(pool);
         return NULL;
-    }
-    for (uint32_t i = 0; i < pool->slot_count; i++) {
-        pool->slots[i].pool = pool;
     }
     return pool;
 }
 
+static nw_status start_workers(nwpool *pool)
+{
+    uint32_t count = pool->target + pool->options.spares;
+    nw_status status = NW_OK;
+
+    nw__mutex_lock(&pool->lock);
+    for (uint32_t i = 0; i < count && status == NW_OK; i++) {
+        status = nwpool__worker_start(pool);
+    }
+    nw__mutex_unlock(&pool->lock);
+    return status;
+}
+
 nw_status nwpool_create(nwpool **out, const nwpool_options *options)
 {
-    nwpool_options given;
+    nwpool_options resolved;
     nwpool *pool = NULL;
     nw_status status;
 
+    nw__detail_clear();
     if (out == NULL) {
-        return NW_EINVAL;
+        return nw__fail(NW_EINVAL, "out is NULL");
     }
     *out = NULL;
-    if (options == NULL ||
-        nw__options_copy(&given, sizeof(given), options) != NW_OK ||
-        resolve(&given) != NW_OK) {
-        return NW_EINVAL;
+    status = nwpool__options_resolve(&resolved, options);
+    if (status == NW_OK) {
+        status = nw__runtime_acquire();
     }
-    status = nw__runtime_acquire();
     if (status != NW_OK) {
         return status;
     }
-    pool = allocate(&given);
-    status = pool != NULL ? nwpool__completion_start(pool) : NW_ENOMEM;
+    pool = allocate(&resolved);
+    status = NW_ENOMEM;
+    if (pool != NULL) {
+        status = nwpool__clock_start(pool);
+        if (status == NW_OK) {
+            status = nwpool__completion_start(pool);
+        }
+        if (status != NW_OK) {
+            nwpool__clock_stop(pool);
+            nwpool__unref(pool);
+        }
+    }
     if (status != NW_OK) {
-        free_pool(pool);
         nw__runtime_release();
         return status;
     }
-    for (uint32_t i = 0; i < pool->slot_count && status == NW_OK; i++) {
-        status = nwpool__slot_start(&pool->slots[i], 0);
-    }
+    status = start_workers(pool);
     if (status != NW_OK) {
         nwpool_destroy(pool);
         return status;
     }
     *out = pool;
     return NW_OK;
+}
+
+// -- warm
+
+// Caller holds the lock.
+static nw_status wait_ready(nwpool *pool, uint32_t workers,
+                            uint64_t deadline_ns)
+{
+    bool in_time = true;
+
+    for (;;) {
+        if (pool->counts[NWPOOL__READY] + pool->counts[NWPOOL__SPARE] >=
+            workers) {
+            return NW_OK;
+        }
+        if (pool->failed) {
+            return NW_EFAILED;
+        }
+        if (pool->destroying) {
+            return NW_ECLOSED;
+        }
+        if (!in_time) {
+            return NW_ETIMEDOUT;
+        }
+        in_time = nw__cond_wait_until(&pool->changed, &pool->lock, deadline_ns);
+    }
+}
+
+nw_status nwpool_warm_up(nwpool *pool, uint32_t workers, uint32_t timeout_ms)
+{
+    uint64_t deadline_ns = nw__deadline_ns(timeout_ms);
+    struct nwpool__errands errands = {0};
+    nw_status status;
+
+    nw__detail_clear();
+    if (pool == NULL ||
+        workers > pool->options.workers + pool->options.spares) {
+        return NW_EINVAL;
+    }
+    if (nw__runtime_forked()) {
+        return NW_EFORKED;
+    }
+    if (nw__runtime_exiting()) {
+        return NW_ESTOPPED;
+    }
+    NW_ASSERT(!nwpool__completion_is_current(pool));
+    nw__mutex_lock(&pool->lock);
+    if (workers == 0) {
+        workers = pool->target + pool->options.spares;
+    } else if (workers > pool->target + pool->options.spares) {
+        pool->target = workers - pool->options.spares;
+        nwpool__balance(pool, &errands);
+    }
+    nw__mutex_unlock(&pool->lock);
+    nwpool__errands_run(pool, &errands);
+
+    nw__mutex_lock(&pool->lock);
+    status = wait_ready(pool, workers, deadline_ns);
+    nw__mutex_unlock(&pool->lock);
+    return status;
 }
 
 // -- end
@@ -158,14 +248,40 @@ void nwpool_close(nwpool *pool)
     }
     nw__mutex_lock(&pool->lock);
     pool->closed = true;
+    nw__cond_wake_all(&pool->room);
     nw__mutex_unlock(&pool->lock);
+}
+
+// With an inbox this thread is the one that delivers. False: not in time.
+static bool wait_outstanding(nwpool *pool, uint64_t deadline_ns)
+{
+    bool in_time = true;
+    bool done;
+
+    for (;;) {
+        if (!pool->has_thread) {
+            while (nwpool__deliver(pool)) {
+            }
+        }
+        nw__mutex_lock(&pool->lock);
+        if (pool->has_thread) {
+            while (pool->outstanding > 0 && in_time) {
+                in_time = nw__cond_wait_until(&pool->changed, &pool->lock,
+                                              deadline_ns);
+            }
+        }
+        done = pool->outstanding == 0;
+        nw__mutex_unlock(&pool->lock);
+        if (done || !in_time) {
+            return done;
+        }
+        in_time = nwpool__wait_delivery(pool, deadline_ns);
+    }
 }
 
 nw_status nwpool_drain(nwpool *pool, uint32_t timeout_ms)
 {
     uint64_t deadline_ns = nw__deadline_ns(timeout_ms);
-    bool in_time = true;
-    bool drained;
 
     if (pool == NULL) {
         return NW_EINVAL;
@@ -177,14 +293,7 @@ nw_status nwpool_drain(nwpool *pool, uint32_t timeout_ms)
         return NW_ESTOPPED;
     }
     NW_ASSERT(!nwpool__completion_is_current(pool));
-
-    nw__mutex_lock(&pool->lock);
-    while (pool->outstanding > 0 && in_time) {
-        in_time = nw__cond_wait_until(&pool->changed, &pool->lock, deadline_ns);
-    }
-    drained = pool->outstanding == 0;
-    nw__mutex_unlock(&pool->lock);
-    return drained ? NW_OK : NW_ETIMEDOUT;
+    return wait_outstanding(pool, deadline_ns) ? NW_OK : NW_ETIMEDOUT;
 }
 
 // Takes every task that has not ended out of its place. Nothing is started or
@@ -193,64 +302,112 @@ static void take_everything(nwpool *pool, struct nw__job_list *out)
 {
     pool->closed = true;
     pool->destroying = true;
-    nw__job_list_append(out, &pool->queue);
-    for (uint32_t i = 0; i < pool->slot_count; i++) {
-        struct nwpool__slot *slot = &pool->slots[i];
+    nwpool__queue_take_all(pool, out);
+    for (struct nwpool__worker *worker = pool->workers; worker != NULL;
+         worker = worker->next) {
         struct nw__job_list assigned;
         struct nw__job_list running;
 
-        if (slot->lane != NULL) {
-            nw__lane_close(slot->lane, &assigned, &running);
-            nw__job_list_append(out, &assigned);
-            nw__job_list_append(out, &running);
+        if (worker->state == NWPOOL__LEAVING && worker->told) {
+            continue; // It has none, and tears down.
         }
-        if (slot->orphan != NULL) {
-            nw__job_list_push(out, slot->orphan);
-            slot->orphan = NULL;
-        }
+        nw__lane_close(worker->lane, &assigned, &running);
+        nw__job_list_append(out, &assigned);
+        nw__job_list_append(out, &running);
+        nw__job_list_append(out, &worker->orphans);
     }
+    nw__cond_wake_all(&pool->room);
+    nw__cond_wake_all(&pool->changed);
 }
 
-static void terminate_workers(nwpool *pool)
+// Those that have nothing to do leave as they should, if there is something to be
+// done for that. Caller holds the lock.
+static uint32_t tell_idle(nwpool *pool)
 {
-    for (uint32_t i = 0; i < pool->slot_count; i++) {
-        uint32_t number = 0;
+    uint32_t told = 0;
 
-        nw__mutex_lock(&pool->lock);
-        if (pool->slots[i].lane != NULL) {
-            number = pool->slots[i].lane->number;
+    if (pool->options.tear_down == NULL) {
+        return 0;
+    }
+    for (struct nwpool__worker *worker = pool->workers; worker != NULL;
+         worker = worker->next) {
+        if (worker->state == NWPOOL__SPARE ||
+            (worker->state == NWPOOL__READY && worker->lane->idle)) {
+            nwpool__worker_retire(worker);
         }
-        nw__mutex_unlock(&pool->lock);
-        if (number != 0) {
-            nw__worker_terminate(number);
+        told += worker->state == NWPOOL__LEAVING && worker->told ? 1 : 0;
+    }
+    return told;
+}
+
+// Caller holds the lock.
+static void wait_told(nwpool *pool)
+{
+    uint64_t deadline_ns = nw__deadline_ns(pool->options.tear_down_ms);
+    bool in_time = true;
+
+    while (in_time) {
+        uint32_t left = 0;
+
+        for (const struct nwpool__worker *worker = pool->workers;
+             worker != NULL; worker = worker->next) {
+            left += worker->told ? 1 : 0;
         }
+        if (left == 0) {
+            return;
+        }
+        in_time = nw__cond_wait_until(&pool->changed, &pool->lock, deadline_ns);
     }
 }
 
-// False when a worker did not end in time.
-static bool wait_for_end(nwpool *pool)
+// Caller holds the lock.
+static void terminate_all(nwpool *pool)
+{
+    for (struct nwpool__worker *worker = pool->workers; worker != NULL;
+         worker = worker->next) {
+        nw__worker_terminate(worker->number);
+    }
+}
+
+// Caller holds the lock. Those that were given up before are not waited for.
+static void wait_live(nwpool *pool)
 {
     uint64_t deadline_ns = nw__deadline_ns(NW_POOL_DESTROY_TIMEOUT_MS);
     bool in_time = true;
 
-    nw__mutex_lock(&pool->lock);
-    while (pool->live_count > 0 && in_time) {
+    while (pool->live_count > pool->counts[NWPOOL__WEDGED] && in_time) {
         in_time = nw__cond_wait_until(&pool->changed, &pool->lock, deadline_ns);
     }
-    // Tasks do not depend on a worker any more: their number has to come down.
-    while (pool->outstanding > 0) {
-        nw__cond_wait(&pool->changed, &pool->lock);
+}
+
+// Caller holds the lock. NW_EWEDGED, with the sentence, when some are left.
+static nw_status name_left(const nwpool *pool)
+{
+    char text[NWPOOL__TEXT_MAX];
+    int size;
+
+    if (pool->live_count == 0) {
+        return NW_OK;
     }
-    in_time = pool->live_count == 0;
-    nw__mutex_unlock(&pool->lock);
-    return in_time;
+    size = snprintf(text, sizeof(text),
+                    "%u of the pool's threads did not end and were left "
+                    "behind, stuck in native code:",
+                    pool->live_count);
+    for (const struct nwpool__worker *worker = pool->workers;
+         worker != NULL && size < (int)sizeof(text); worker = worker->next) {
+        size += snprintf(text + size, sizeof(text) - (size_t)size, " worker %u",
+                         worker->number);
+    }
+    return nw__fail(NW_EWEDGED, "%s", text);
 }
 
 nw_status nwpool_destroy(nwpool *pool)
 {
+    struct nwpool__errands errands = {0};
     struct nw__job_list left = {0};
-    bool ended;
+    nw_status status;
 
+    nw__detail_clear();
     if (pool == NULL) {
         return NW_OK;
     }
@@ -265,47 +422,26 @@ nw_status nwpool_destroy(nwpool *pool)
     NW_ASSERT(!nwpool__completion_is_current(pool));
 
     nw__mutex_lock(&pool->lock);
+    if (tell_idle(pool) > 0) {
+        wait_told(pool);
+    }
     take_everything(pool, &left);
+    nwpool__end_unrun(pool, &left, &errands);
     nw__mutex_unlock(&pool->lock);
-    nwpool__cancel_jobs(pool, &left);
-    terminate_workers(pool);
-    ended = wait_for_end(pool);
+    nwpool__errands_run(pool, &errands);
+    nwpool__clock_stop(pool);
+
+    nw__mutex_lock(&pool->lock);
+    terminate_all(pool);
+    wait_live(pool);
+    nw__mutex_unlock(&pool->lock);
+    // Tasks do not depend on a worker any more: their number has to come down.
+    wait_outstanding(pool, NW__NEVER);
     nwpool__completion_stop(pool);
+    nw__mutex_lock(&pool->lock);
+    status = name_left(pool);
+    nw__mutex_unlock(&pool->lock);
     nwpool__unref(pool);
     nw__runtime_release();
-    return ended ? NW_OK : NW_EWEDGED;
-}
-
-// -- numbers
-
-nw_status nwpool_get_stats(nwpool *pool, nwpool_stats *stats)
-{
-    nwpool_stats now = {0};
-    uint64_t assigned = 0;
-
-    if (pool == NULL || stats == NULL ||
-        stats->struct_size < sizeof(stats->struct_size)) {
-        return NW_EINVAL;
-    }
-    if (nw__runtime_forked()) {
-        return NW_EFORKED;
-    }
-    nw__mutex_lock(&pool->lock);
-    for (uint32_t i = 0; i < pool->slot_count; i++) {
-        if (pool->slots[i].lane != NULL) {
-            nw__lane_count(pool->slots[i].lane, &assigned, &now.running);
-        }
-    }
-    now.submitted = pool->submitted;
-    now.done = pool->done;
-    now.failed = pool->failed_tasks;
-    now.waiting = pool->queue.count + assigned;
-    now.restarts = pool->restarts;
-    now.workers = pool->ready_count;
-    nw__mutex_unlock(&pool->lock);
-
-    now.struct_size =
-        stats->struct_size < sizeof(now) ? stats->struct_size : sizeof(now);
-    memcpy(stats, &now, now.struct_size);
-    return NW_OK;
+    return status;
 }

@@ -350,7 +350,8 @@ nw_status nw__start_command(uint32_t number, const nw_worker_options *options,
 
 struct nw__command *nw__start_lane_command(uint32_t number, const char *module,
                                            const char *directory,
-                                           uint32_t delay_ms, bool tells_tasks)
+                                           const nw_resource_limits *limits,
+                                           bool tells_tasks)
 {
     struct nw__command *command = nw__command_create(NW__COMMAND_START, number);
     nw_doc *doc = nw_doc_create();
@@ -362,7 +363,7 @@ struct nw__command *nw__start_lane_command(uint32_t number, const char *module,
         set_text(spec, "module", module);
         set_text(spec, "directory", directory);
         set_flag(spec, "tellsTasks", tells_tasks);
-        nw_object_set(spec, "delay", nw_value_number(doc, delay_ms));
+        set_limits(spec, limits);
         status = nw__wire_write(&command->message, &root, 1, NULL, NULL);
     }
     nw_doc_destroy(doc);

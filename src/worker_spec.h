@@ -20,7 +20,8 @@ nw_status nw__start_command(uint32_t number, const nw_worker_options *options,
 // The START command of a pool's worker. NULL without memory.
 struct nw__command *nw__start_lane_command(uint32_t number, const char *module,
                                            const char *directory,
-                                           uint32_t delay_ms, bool tells_tasks);
+                                           const nw_resource_limits *limits,
+                                           bool tells_tasks);
 
 // From the object that Node.js calls resourceLimits; 0 for what is not there.
 void nw__limits_read(const nw_value *value, nw_resource_limits *out);

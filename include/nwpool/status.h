@@ -41,7 +41,8 @@ NW_EXTERN_C_BEGIN
     X(ETYPE, -19, "a value of this type is not supported here")                \
     X(ELIMIT, -20, "a fixed limit was exceeded")                               \
     X(EIO, -21, "input or output error")                                       \
-    X(EWEDGED, -22, "a thread is stuck in native code and was left behind")
+    X(EWEDGED, -22, "a thread is stuck in native code and was left behind")    \
+    X(EEXPIRED, -23, "expired before it could start")
 
 /** Success or the kind of failure; see NW_STATUS_MAP for the texts. */
 typedef enum nw_status {

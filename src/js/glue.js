@@ -185,7 +185,6 @@ native.hosts(keep, (list) => collect(list).objects);
 // -- workers
 
 const workers = new Map();
-const delayed = new Map(); // Timers of those that wait for their time to start.
 
 // Where the configured node finds installed packages. The paths of an embedded
 // Node.js follow the host program's prefix instead.
@@ -435,14 +434,7 @@ native.control({
         if (spec.module === undefined) {
             return start(number, spec, transfer, data);
         }
-        if (!spec.delay) {
-            startLane(number, spec);
-            return undefined;
-        }
-        delayed.set(number, setTimeout(() => {
-            delayed.delete(number);
-            startLane(number, spec);
-        }, spec.delay));
+        startLane(number, spec);
         return undefined;
     },
     rehearse(_, __, ___, spec) {
@@ -462,12 +454,6 @@ native.control({
         }
     },
     terminate(number) {
-        if (delayed.has(number)) {
-            clearTimeout(delayed.get(number));
-            delayed.delete(number);
-            tellWorker(number, EVENT.EXIT, 1);
-            return;
-        }
         workers.get(number)?.terminate();
     },
     write(number, _, __, bytes) {

@@ -231,7 +231,8 @@ void lane_start(struct lane_setting setting)
     expect_status(
         nw__worker_spawn(place.number, &spec,
                          nw__start_lane_command(place.number, options.module,
-                                                "/", 0, setting.tells_tasks)),
+                                                "/", &(nw_resource_limits){0},
+                                                setting.tells_tasks)),
         NW_OK);
 }
 

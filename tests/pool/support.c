@@ -118,6 +118,19 @@ nwpool *pool_with(const char *module, uint32_t workers, uint32_t queue_max)
     return pool;
 }
 
+nwpool *pool_like(const char *module, nwpool_options options)
+{
+    nwpool *pool;
+    nw_status status;
+
+    options.struct_size = sizeof(options);
+    options.module = module_path(module);
+    status = nwpool_create(&pool, &options);
+    cr_assert(eq(int, status, NW_OK), "%s %s %s", nw_status_name(status),
+              nw_status_detail(), nw_runtime_error());
+    return pool;
+}
+
 nwpool *pool_of(const char *module, uint32_t workers)
 {
     return pool_with(module_path(module), workers, 0);
@@ -282,6 +295,66 @@ nw_status submit_to(struct outcome *outcome, nwpool *pool, const char *function,
 void drain(nwpool *pool)
 {
     expect_status(nwpool_drain(pool, DEADLINE_MS), NW_OK);
+}
+
+// -- events of a pool
+
+struct told pool_told = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void on_pool_event(const nwpool_event *event, void *user_data)
+{
+    (void)user_data;
+    if (!pool_told.water &&
+        (event->type == NWPOOL_HIGH_WATER || event->type == NWPOOL_LOW_WATER)) {
+        return;
+    }
+    pthread_mutex_lock(&pool_told.lock);
+    if (pool_told.count < TOLD_MAX) {
+        size_t i = pool_told.count;
+
+        pool_told.events[i].type = event->type;
+        pool_told.events[i].worker = event->worker;
+        pool_told.events[i].replacement = event->replacement;
+        pool_told.events[i].exit_code = event->exit_code;
+        pool_told.events[i].task = event->task.value;
+        snprintf(pool_told.events[i].reason, sizeof(pool_told.events[i].reason),
+                 "%s", event->reason);
+        snprintf(pool_told.events[i].error, sizeof(pool_told.events[i].error),
+                 "%s", event->error != NULL ? event->error->message : "");
+    }
+    pool_told.count++;
+    pthread_mutex_unlock(&pool_told.lock);
+}
+
+static size_t find_told(nwpool_event_type type, size_t from)
+{
+    size_t i = from;
+
+    pthread_mutex_lock(&pool_told.lock);
+    while (i < pool_told.count && i < TOLD_MAX &&
+           pool_told.events[i].type != type) {
+        i++;
+    }
+    i = i < pool_told.count && i < TOLD_MAX ? i : TOLD_MAX;
+    pthread_mutex_unlock(&pool_told.lock);
+    return i;
+}
+
+size_t told_of(nwpool_event_type type)
+{
+    size_t count = 0;
+
+    for (size_t i = find_told(type, 0); i < TOLD_MAX;
+         i = find_told(type, i + 1)) {
+        count++;
+    }
+    return count;
+}
+
+size_t expect_told(nwpool_event_type type, size_t from)
+{
+    eventually(find_told(type, from) < TOLD_MAX);
+    return find_told(type, from);
 }
 
 // -- gates

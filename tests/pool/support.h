@@ -76,6 +76,8 @@ const char *module_path(const char *name);
 // A pool of that module, which must come about.
 nwpool *pool_of(const char *module, uint32_t workers);
 nwpool *pool_with(const char *module, uint32_t workers, uint32_t queue_max);
+// The same with whatever `options` say; `module` is of tests/pool/modules.
+nwpool *pool_like(const char *module, nwpool_options options);
 
 void destroy(nwpool *pool);
 
@@ -128,6 +130,39 @@ nw_status submit_to(struct outcome *outcome, nwpool *pool, const char *function,
                     ...) __attribute__((sentinel));
 
 void drain(nwpool *pool);
+
+// -- events of a pool
+
+#define TOLD_MAX 512
+
+// What a pool has told, oldest first. One for each test: cleared by test_init().
+struct told {
+    bool water; // HIGH_WATER and LOW_WATER are wanted, which come often.
+
+    pthread_mutex_t lock;
+
+    // -- protected by lock
+    size_t count; // Also of those that have no room.
+    struct {
+        nwpool_event_type type;
+        uint32_t worker;
+        uint32_t replacement;
+        int exit_code;
+        uint64_t task;
+        char reason[256];
+        char error[256];
+    } events[TOLD_MAX];
+};
+
+extern struct told pool_told;
+
+// For on_event.
+void on_pool_event(const nwpool_event *event, void *user_data);
+
+// How many of that type there are.
+size_t told_of(nwpool_event_type type);
+// The index of the first such event from `from` on; fails if none comes.
+size_t expect_told(nwpool_event_type type, size_t from);
 
 // -- gates. hold(started, release) of tasks.js says that it runs and goes on
 // when it may.
