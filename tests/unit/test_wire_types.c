@@ -468,8 +468,8 @@ Test(wire_types, received_blob_moves_on_without_a_copy)
 
 Test(wire_types, lent_bytes_may_be_listed_too)
 {
-    char memory[] = "memory";
-    int released = 0;
+    static char memory[] = "memory"; // Given back when the document dies.
+    static int released;
     nw_value *array = nw_value_array(doc);
     const nw_value *lent =
         nw_value_bytes_lend(doc, memory, 6, nw_test_count_release, &released);
