@@ -466,8 +466,9 @@ NW_API void nwpool_result_free(nw_result *result);
 /** How a task that runs is made to end. One that waits ends at once. */
 typedef enum nw_cancel {
     NW_CANCEL_ASK,       /**< Its AbortSignal fires. */
-    NW_CANCEL_INTERRUPT, /**< Its script is interrupted, if it is interruptible
-                              and inside one; else as END. */
+    NW_CANCEL_INTERRUPT, /**< Its script is interrupted, as soon as it is inside
+                              one that can be; its AbortSignal fires too. As END
+                              at once where it is not interruptible. */
     NW_CANCEL_END        /**< Its worker is ended. */
 } nw_cancel;
 
@@ -479,7 +480,7 @@ typedef enum nw_cancel {
  * @param how            where to begin.
  * @param escalation_ms  after so long the next one is tried. 0: as
  *                       nwpool_options.escalation_ms; NW_WAIT_FOREVER: never,
- *                       it stays at ASK.
+ *                       it stays at ASK, and is NW_EINVAL with INTERRUPT.
  * @return NW_OK: it was canceled or is going to be; NW_ENOENT: it has ended, or
  *         never was; NW_EINVAL; NW_ENOMEM; NW_EFORKED.
  * Thread: any.
