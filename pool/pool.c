@@ -365,6 +365,10 @@ static void terminate_all(nwpool *pool)
 {
     for (struct nwpool__worker *worker = pool->workers; worker != NULL;
          worker = worker->next) {
+        if (worker->reason[0] == '\0' && !worker->told) {
+            snprintf(worker->reason, sizeof(worker->reason),
+                     "its pool was destroyed");
+        }
         nw__worker_terminate(worker->number);
     }
 }
