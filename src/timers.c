@@ -3,18 +3,19 @@
 // The timers that are set are a leftist heap: a binary tree in which nobody is
 // before its parent, and the way down by right children is the shortest one to
 // a place where a child is missing. `rank` is its length, so it is at most the
-// logarithm of their number, and nothing here walks any other way. Compared
-// with a heap in an array it needs no memory but the timers', so setting one
-// cannot fail; compared with a wheel it has no resolution and no ticks.
+// logarithm of their number, and nothing here takes more steps than that.
+// Compared with a heap in an array it needs no memory but the timers', so
+// setting one cannot fail; compared with a wheel it has no resolution and no
+// ticks.
 //
 // Most timers are deadlines that nobody misses: set and cancelled with others
 // in front of them all the time. That never wakes the thread, which is woken
 // only when a deadline comes before the one that it sleeps for; after a cancel
 // it wakes for nothing at most once.
 //
-// To cancel one and set another costs 0.1 to 0.2 us of CPU with 1,000 timers set
-// and 0.4 to 0.7 us with 100,000 (the dearest is the first of all); to set one
-// behind all others and cancel it, 0.05 us with any number.
+// To cancel one and set another costs 0.1 to 0.2 us of CPU with 1,000 timers
+// set and 0.4 to 0.7 us with 100,000 (the dearest is the first of all); to set
+// one behind all others and cancel it, 0.05 us with any number.
 //
 // Once `run` was called its timer is not touched again, because it may be gone,
 // unless somebody waits in nw__timer_cancel_wait(), who keeps it.

@@ -5,9 +5,9 @@
 // nothing. It runs once for each time that it was set, unless it was set again
 // or cancelled before. Timers run one after the other in the order of their
 // deadlines, never early, those with the same deadline in the order in which
-// they were set. No lock is held meanwhile: they may set and cancel timers, take
-// any lock, and free what they are embedded in. They should be quick, as there
-// is one thread for all of them.
+// they were set. No lock is held meanwhile: they may set and cancel timers,
+// take any lock, and free what they are embedded in. They should be quick, as
+// there is one thread for all of them.
 
 #ifndef NW_SRC_TIMERS_H
 #define NW_SRC_TIMERS_H
