@@ -261,7 +261,9 @@ void nwpool__look_at_idle(struct nwpool__worker *worker, uint64_t now_ns,
     nwpool *pool = worker->pool;
     const uint64_t idle_ns = pool->options.idle_ms * NW__NS_PER_MS;
 
+    // With tasks that await it asks again when they end.
     if (worker->state != NWPOOL__READY || !worker->lane->idle ||
+        !nw__lane_is_free(worker->lane) ||
         pool->target <= pool->options.workers_min) {
         return;
     }

@@ -55,13 +55,13 @@ static void idle_push(struct nwpool__worker *worker)
     nwpool *pool = worker->pool;
     struct nw__lane *lane = worker->lane;
 
-    if (lane->idle) {
-        return;
+    // One with tasks that await asks again while it is there.
+    if (!lane->idle) {
+        nw__lane_ref(lane);
+        lane->idle = true;
+        lane->idle_next = pool->idle;
+        pool->idle = lane;
     }
-    nw__lane_ref(lane);
-    lane->idle = true;
-    lane->idle_next = pool->idle;
-    pool->idle = lane;
     if (pool->target > pool->options.workers_min) {
         worker->idle_ns = nw__now_ns();
         if (!worker->idle_armed) {
@@ -239,7 +239,7 @@ static bool pull(void *owner, struct nw__lane *lane)
         !nwpool__is_due(worker, now_ns, &errands)) {
         pulled = pull_ready(worker, &errands);
     }
-    if (worker->state == NWPOOL__RETIRING && lane->busy == 0) {
+    if (worker->state == NWPOOL__RETIRING && nw__lane_is_free(lane)) {
         nwpool__worker_tell(worker);
     }
     nw__mutex_unlock(&pool->lock);

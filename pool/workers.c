@@ -152,13 +152,15 @@ void nwpool__worker_tell(struct nwpool__worker *worker)
 void nwpool__worker_retire(struct nwpool__worker *worker)
 {
     struct nw__job_list assigned = {0};
-    bool idle = worker->lane->idle || worker->state == NWPOOL__SPARE;
+    bool rests = worker->lane->idle || worker->state == NWPOOL__SPARE;
 
     vacate(worker);
     nwpool__worker_set_state(worker, NWPOOL__RETIRING);
     nw__lane_steal(worker->lane, true, &assigned);
     nwpool__queue_put_back(worker->pool, &assigned);
-    if (idle) {
+    // One that rests may have tasks that await, or that are for it alone: it is
+    // told when it asks for the next.
+    if (rests && nw__lane_is_free(worker->lane)) {
         nwpool__worker_tell(worker);
     }
 }

@@ -353,6 +353,17 @@ void nw__lane_wake(struct nw__lane *lane)
     nw__mutex_unlock(&lane->lock);
 }
 
+bool nw__lane_is_free(struct nw__lane *lane)
+{
+    bool is_free;
+
+    nw__mutex_lock(&lane->lock);
+    is_free = lane->busy == 0 && lane->assigned.head == NULL;
+    nw__mutex_unlock(&lane->lock);
+
+    return is_free;
+}
+
 void nw__lane_count(struct nw__lane *lane, uint64_t *assigned,
                     uint64_t *running)
 {

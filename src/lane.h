@@ -233,6 +233,9 @@ bool nw__lane_copy_sample(struct nw__lane *lane, uint64_t id, char *text,
 // Makes the worker look for jobs. Safe on a lane that is gone.
 void nw__lane_wake(struct nw__lane *lane);
 
+// Whether nothing is assigned and nothing runs, taken jobs neither.
+bool nw__lane_is_free(struct nw__lane *lane);
+
 // Adds what it holds to the two counts.
 void nw__lane_count(struct nw__lane *lane, uint64_t *assigned,
                     uint64_t *running);
