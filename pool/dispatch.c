@@ -133,9 +133,8 @@ static uint32_t batch_size(const nwpool *pool, const struct nw__lane *lane)
     return size < share ? size : (share > 0 ? share : 1);
 }
 
-// Caller holds the lock.
-static void assign(struct nwpool__worker *worker, struct nw__job *job,
-                   uint64_t *now_ns, struct nw__job_list *out)
+void nwpool__assign(struct nwpool__worker *worker, struct nw__job *job,
+                    uint64_t *now_ns, struct nw__job_list *out)
 {
     struct nwpool__task *task = nwpool__task_of(job);
     struct nwpool__extra *extra = task->extra;
@@ -163,12 +162,12 @@ static void take(struct nwpool__worker *worker, struct nw__job_list *out)
 
     if (pool->suspects.head != NULL && worker->lane->busy == 0) {
         worker->alone = true;
-        assign(worker, nw__job_list_pop(&pool->suspects), &now_ns, out);
+        nwpool__assign(worker, nw__job_list_pop(&pool->suspects), &now_ns, out);
         return;
     }
     for (uint32_t count = batch_size(pool, worker->lane);
          count > 0 && pool->queue.count > 0; count--) {
-        assign(worker, nwpool__queue_pop(pool), &now_ns, out);
+        nwpool__assign(worker, nwpool__queue_pop(pool), &now_ns, out);
     }
 }
 
@@ -319,26 +318,6 @@ static void boot_failed(void *owner, struct nw__lane *lane,
     nw__mutex_unlock(&worker->pool->lock);
 }
 
-// Caller holds the lock. Tasks for this very worker have nobody else.
-static void end_pinned(struct nwpool__worker *worker,
-                       struct nw__job_list *assigned,
-                       struct nwpool__errands *errands)
-{
-    for (struct nw__job *job = assigned->head; job != NULL;) {
-        struct nw__job *next = job->next;
-
-        if (job->pinned) {
-            nw__job_list_remove(assigned, job);
-            nwpool__end_task(nwpool__task_of(job), NW_ECRASHED,
-                             "the worker that it was for ended before it "
-                             "started",
-                             NULL, errands);
-        }
-        job = next;
-    }
-    (void)worker;
-}
-
 static void died(void *owner, struct nw__lane *lane,
                  struct nw__job_list *assigned, struct nw__job_list *running)
 {
@@ -355,7 +334,7 @@ static void died(void *owner, struct nw__lane *lane,
         nw__job_list_append(assigned, running);
         nwpool__end_unrun(pool, assigned, &errands);
     } else {
-        end_pinned(worker, assigned, &errands);
+        nwpool__end_pinned(assigned, &errands);
         for (struct nw__job *job = running->head; job != NULL;
              job = job->next) {
             nwpool__task_of(job)->place = NWPOOL__ORPHANED;
@@ -383,7 +362,7 @@ static void parked(void *owner, struct nw__lane *lane,
         nw__job_list_append(assigned, running);
         nwpool__end_unrun(pool, assigned, &errands);
     } else {
-        end_pinned(worker, assigned, &errands);
+        nwpool__end_pinned(assigned, &errands);
     }
     nwpool__worker_parked(worker, assigned, running, parked, &errands);
     nw__mutex_unlock(&pool->lock);

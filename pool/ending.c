@@ -86,6 +86,23 @@ void nwpool__end_unrun(nwpool *pool, struct nw__job_list *jobs,
     }
 }
 
+void nwpool__end_pinned(struct nw__job_list *assigned,
+                        struct nwpool__errands *errands)
+{
+    for (struct nw__job *job = assigned->head; job != NULL;) {
+        struct nw__job *next = job->next;
+
+        if (job->pinned) {
+            nw__job_list_remove(assigned, job);
+            nwpool__end_task(nwpool__task_of(job), NW_ECRASHED,
+                             "the worker that it was for ended before it "
+                             "started",
+                             NULL, errands);
+        }
+        job = next;
+    }
+}
+
 // The stack in a record, which stays whole.
 static void copy_stack(const struct nw__message *record, char *stack,
                        size_t size)

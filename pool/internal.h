@@ -423,6 +423,10 @@ extern const struct nw__lane_source nwpool__lane_source;
 struct nw__lane *nwpool__idle_pop(nwpool *pool);
 // Takes a lane out of the idle stack if it is there. Caller holds the lock.
 void nwpool__idle_remove(nwpool *pool, struct nw__lane *lane);
+// Puts a task into `out`, which is for the worker's lane, and arms its limit.
+// `now_ns` is 0 until somebody needs it. Caller holds the lock.
+void nwpool__assign(struct nwpool__worker *worker, struct nw__job *job,
+                    uint64_t *now_ns, struct nw__job_list *out);
 // There is something to be done: wakes an idle worker. Caller holds the lock.
 void nwpool__wake_one(nwpool *pool, struct nwpool__errands *errands);
 
@@ -491,6 +495,9 @@ void nwpool__end_task(struct nwpool__task *task, nw_status status,
 // Jobs that nobody will run: the pool has failed or is being destroyed.
 void nwpool__end_unrun(nwpool *pool, struct nw__job_list *jobs,
                        struct nwpool__errands *errands);
+// Of what a worker had not started, the tasks that are for it alone.
+void nwpool__end_pinned(struct nw__job_list *assigned,
+                        struct nwpool__errands *errands);
 // Entries of the clock.
 void nwpool__on_expiry(nwpool *pool, uint64_t id,
                        struct nwpool__errands *errands);

@@ -443,14 +443,12 @@ nw_status nwpool_submit(nwpool *pool, const nw_task_spec *given,
 
 // Caller holds the lock. The worker is ready or a spare.
 static void pin(struct nwpool__worker *worker, struct nwpool__task *task,
-                struct nwpool__errands *errands)
+                uint64_t now_ns, struct nwpool__errands *errands)
 {
     struct nw__job_list one = {0};
 
     task->job.pinned = true;
-    task->place = NWPOOL__IN_LANE;
-    task->worker = worker->number;
-    nw__job_list_push(&one, &task->job);
+    nwpool__assign(worker, &task->job, &now_ns, &one);
     if (!nw__lane_push(worker->lane, &one)) {
         nwpool__end_task(task, NW_ECRASHED,
                          "the worker that it was for ended before it started",
@@ -511,7 +509,7 @@ static void accept_each(nwpool *pool, const nw_task_spec *spec,
         if (out != NULL) {
             out[i].value = accepted.id;
         }
-        pin(worker, tasks[i], errands);
+        pin(worker, tasks[i], now_ns, errands);
         i++;
     }
 }

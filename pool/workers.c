@@ -303,7 +303,12 @@ void nwpool__worker_give_up(struct nwpool__worker *worker,
         return;
     }
     nw__lane_close(worker->lane, &assigned, &running);
-    nwpool__queue_put_back(pool, &assigned);
+    if (pool->failed) {
+        nwpool__end_unrun(pool, &assigned, errands);
+    } else {
+        nwpool__end_pinned(&assigned, errands);
+        nwpool__queue_put_back(pool, &assigned);
+    }
     nw__job_list_append(&worker->orphans, &running);
     nwpool__worker_set_state(worker, NWPOOL__WEDGED);
     tell(worker, NWPOOL_WORKER_WEDGED,

@@ -20,26 +20,65 @@ Test(lives, a_worker_with_tasks_that_await_is_not_idle)
     destroy(pool);
 }
 
+// Submits a call for each worker, of a function with one number.
+static void submit_each(nwpool *pool, nw_task_spec spec, double argument,
+                        nw_task_id *ids, size_t count)
+{
+    const nw_value *arguments[] = {number(argument)};
+    size_t accepted;
+
+    spec.struct_size = sizeof(spec);
+    spec.arguments = arguments;
+    spec.argument_count = 1;
+    expect_status(nwpool_submit_each(pool, &spec, ids, count, &accepted),
+                  NW_OK);
+    cr_assert(eq(sz, accepted, count));
+}
+
 Test(lives, a_spare_that_runs_a_task_of_its_own_ends_it_first)
 {
     nwpool *pool =
         pool_like("service.js", (nwpool_options){.workers = 1, .spares = 1});
-    nw_value *arguments[] = {number(300)};
-    nw_task_spec spec = {
-        .struct_size = sizeof(spec),
-        .function = "sleep",
-        .arguments = (const nw_value *const *)arguments,
-        .argument_count = 1,
-    };
     nw_task_id ids[2];
-    size_t count;
 
     expect_status(nwpool_warm_up(pool, 2, DEADLINE_MS), NW_OK);
-    expect_status(nwpool_submit_each(pool, &spec, ids, 2, &count), NW_OK);
-    cr_assert(eq(sz, count, 2));
+    submit_each(pool, (nw_task_spec){.function = "sleep"}, 300, ids, 2);
     pause_ms(50);
     expect_status(nwpool_reload(pool, NULL), NW_OK);
     expect_value(take(pool, ids[0]), "300");
     expect_value(take(pool, ids[1]), "300");
     destroy(pool);
+}
+
+Test(lives, tasks_for_each_worker_have_their_limit)
+{
+    nwpool *pool = pool_of("service.js", 2);
+    nw_task_id ids[2];
+
+    expect_status(nwpool_warm_up(pool, 0, DEADLINE_MS), NW_OK);
+    submit_each(pool, (nw_task_spec){.function = "sleep", .run_limit_ms = 50},
+                20000, ids, 2);
+    expect_failure(take(pool, ids[0]), NW_ETIMEDOUT, "limit");
+    expect_failure(take(pool, ids[1]), NW_ETIMEDOUT, "limit");
+    destroy(pool);
+}
+
+// The worker is stuck in the kernel, and nobody else may run what is for it.
+Test(lives, what_is_for_a_worker_that_is_given_up_ends_with_it)
+{
+    nwpool *pool = pool_of("service.js", 1);
+    struct jam jam;
+    nw_task_id stuck, id;
+
+    jam_init(&jam);
+    expect_status(nwpool_warm_up(pool, 0, DEADLINE_MS), NW_OK);
+    stuck = submit(pool, "jam", number(jam.pipe[1]), number(JAM_SIZE), NULL);
+    jam_wait(&jam);
+    submit_each(pool, (nw_task_spec){.function = "inc"}, 1, &id, 1);
+    expect_status(nwpool_cancel(pool, stuck, NW_CANCEL_END, 0), NW_OK);
+    expect_failure(take(pool, id), NW_ECRASHED, "that it was for");
+    expect_failure(take(pool, stuck), NW_ECANCELED, "canceled");
+    jam_clear(&jam);
+    destroy(pool);
+    jam_fini(&jam);
 }
