@@ -172,6 +172,30 @@ void nwpool__clock_add(nwpool *pool, uint64_t at_ns,
     }
 }
 
+static bool is_step(enum nwpool__deadline_type type)
+{
+    return type == NWPOOL__AT_ESCALATE || type == NWPOOL__AT_INTERRUPT ||
+           type == NWPOOL__AT_END;
+}
+
+void nwpool__clock_drop_step(nwpool *pool, uint64_t id)
+{
+    struct nwpool__clock *clock = &pool->clock;
+    uint32_t index = 0;
+
+    while (index < clock->count &&
+           !(is_step(clock->heap[index].type) && clock->heap[index].id == id)) {
+        index++;
+    }
+    if (index < clock->count) {
+        clock->heap[index] = clock->heap[--clock->count];
+        if (index < clock->count) {
+            sift_up(clock, index);
+            sift_down(clock, index);
+        }
+    }
+}
+
 // -- what is due
 
 static void look_at_worker(nwpool *pool, const struct nwpool__deadline *due,

@@ -166,12 +166,24 @@ static bool ask(struct nwpool__task *task, struct nwpool__worker *worker)
     return true;
 }
 
+// At most one at a time, however often it is canceled: there is room for no
+// more.
+static void arm_step(nwpool *pool, struct nwpool__task *task, uint64_t at_ns,
+                     enum nwpool__deadline_type type)
+{
+    if (task->extra->step_armed) {
+        nwpool__clock_drop_step(pool, task->job.id);
+    }
+    task->extra->step_armed = true;
+    nwpool__clock_add(pool, at_ns, type, task->job.id);
+}
+
 static void interrupt(struct nwpool__task *task, struct nwpool__worker *worker,
                       uint64_t now_ns)
 {
     nw__lane_interrupt(worker->lane, task->job.id);
-    nwpool__clock_add(worker->pool, now_ns + NWPOOL__INTERRUPT_AGAIN_US * 1000,
-                      NWPOOL__AT_INTERRUPT, task->job.id);
+    arm_step(worker->pool, task, now_ns + NWPOOL__INTERRUPT_AGAIN_US * 1000,
+             NWPOOL__AT_INTERRUPT);
 }
 
 // The last step: first it is asked where it is, then its worker is ended.
@@ -179,9 +191,10 @@ static void end_worker_soon(struct nwpool__task *task,
                             struct nwpool__worker *worker, uint64_t now_ns)
 {
     nw__lane_sample(worker->lane, task->job.id);
+    task->extra->step = NW_CANCEL_END;
     task->extra->give_up_ns = now_ns + NWPOOL__SAMPLE_MAX_MS * NW__NS_PER_MS;
-    nwpool__clock_add(worker->pool, now_ns + NWPOOL__SAMPLE_MS * NW__NS_PER_MS,
-                      NWPOOL__AT_END, task->job.id);
+    arm_step(worker->pool, task, now_ns + NWPOOL__SAMPLE_MS * NW__NS_PER_MS,
+             NWPOOL__AT_END);
 }
 
 // A task that ended just now is on its way.
@@ -206,31 +219,49 @@ static void end_worker_of(struct nwpool__task *task,
     nwpool__wake_one(worker->pool, errands);
 }
 
+// Whether a task is at that step already, or further; and it will not be there
+// for longer than `next_ns`.
+static bool has_begun(const struct nwpool__extra *extra, nw_cancel step,
+                      uint64_t next_ns)
+{
+    if (!extra->is_ending || step > extra->step) {
+        return false;
+    }
+    return step < extra->step || step == NW_CANCEL_END ||
+           next_ns >= extra->give_up_ns;
+}
+
 // A running task has to end. False without memory to ask it.
 static bool begin_end(struct nwpool__task *task, struct nwpool__worker *worker,
-                      nw_cancel step, uint64_t now_ns)
+                      nw_cancel step, uint32_t escalation_ms, uint64_t now_ns)
 {
-    nwpool *pool = worker->pool;
-    uint32_t escalation_ms = task->extra->escalation_ms;
+    struct nwpool__extra *extra = task->extra;
     uint64_t next_ns = escalation_ms == NW_WAIT_FOREVER
                            ? NW__NEVER
                            : now_ns + escalation_ms * NW__NS_PER_MS;
 
-    task->extra->give_up_ns = next_ns;
     if (step == NW_CANCEL_INTERRUPT && !task->job.interruptible) {
         step = NW_CANCEL_END;
     }
+    if (has_begun(extra, step, next_ns)) {
+        return true;
+    }
+    // Of one that awaits the signal is all there is to interrupt; it may be
+    // without memory.
+    if (step != NW_CANCEL_END && !ask(task, worker) && step == NW_CANCEL_ASK) {
+        return false;
+    }
+    extra->is_ending = true;
+    extra->step = step;
+    extra->escalation_ms = escalation_ms;
+    extra->give_up_ns = next_ns;
     switch (step) {
     case NW_CANCEL_ASK:
-        if (!ask(task, worker)) {
-            return false;
-        }
         if (next_ns != NW__NEVER) {
-            nwpool__clock_add(pool, next_ns, NWPOOL__AT_ESCALATE, task->job.id);
+            arm_step(worker->pool, task, next_ns, NWPOOL__AT_ESCALATE);
         }
         break;
     case NW_CANCEL_INTERRUPT:
-        ask(task, worker); // For one that awaits; it may be without memory.
         interrupt(task, worker, now_ns);
         break;
     case NW_CANCEL_END:
@@ -283,13 +314,14 @@ void nwpool__on_limit(nwpool *pool, uint64_t id, uint64_t now_ns)
     struct nwpool__task *task = nwpool__table_find(pool, id);
     struct nwpool__worker *worker;
     uint64_t limit_ns, started_ns;
+    int none = NW_OK;
 
     if (task == NULL) {
         return;
     }
     task->extra->limit_armed = false;
     worker = worker_of(pool, task);
-    if (worker == NULL || atomic_load(&task->ending) != NW_OK) {
+    if (worker == NULL) {
         return;
     }
     limit_ns = task->extra->run_limit_ms * NW__NS_PER_MS;
@@ -301,29 +333,42 @@ void nwpool__on_limit(nwpool *pool, uint64_t id, uint64_t now_ns)
         nwpool__clock_add(pool, started_ns + limit_ns, NWPOOL__AT_LIMIT, id);
         return;
     }
-    atomic_store(&task->ending, NW_ETIMEDOUT);
-    task->extra->escalation_ms = pool->options.escalation_ms;
-    begin_end(task, worker, NW_CANCEL_INTERRUPT, now_ns);
+    // One that was only asked to end does not run on for ever either.
+    atomic_compare_exchange_strong(&task->ending, &none, NW_ETIMEDOUT);
+    begin_end(task, worker, NW_CANCEL_INTERRUPT, pool->options.escalation_ms,
+              now_ns);
+}
+
+// The task whose next step is due; NULL when it is over.
+static struct nwpool__task *take_step(nwpool *pool, uint64_t id)
+{
+    struct nwpool__task *task = nwpool__table_find(pool, id);
+
+    if (task != NULL) {
+        task->extra->step_armed = false;
+    }
+    return task;
 }
 
 // It was asked and has not ended.
 void nwpool__on_escalate(nwpool *pool, uint64_t id, uint64_t now_ns)
 {
-    struct nwpool__task *task = nwpool__table_find(pool, id);
+    struct nwpool__task *task = take_step(pool, id);
     struct nwpool__worker *worker = task != NULL ? worker_of(pool, task) : NULL;
 
-    if (worker != NULL && atomic_load(&task->ending) != NW_OK) {
-        begin_end(task, worker, NW_CANCEL_INTERRUPT, now_ns);
+    if (worker != NULL) {
+        begin_end(task, worker, NW_CANCEL_INTERRUPT, task->extra->escalation_ms,
+                  now_ns);
     }
 }
 
 // It was interrupted, and either cannot be just now or is not inside a script.
 void nwpool__on_interrupt(nwpool *pool, uint64_t id, uint64_t now_ns)
 {
-    struct nwpool__task *task = nwpool__table_find(pool, id);
+    struct nwpool__task *task = take_step(pool, id);
     struct nwpool__worker *worker = task != NULL ? worker_of(pool, task) : NULL;
 
-    if (worker == NULL || atomic_load(&task->ending) == NW_OK) {
+    if (worker == NULL) {
         return;
     }
     if (now_ns >= task->extra->give_up_ns) {
@@ -336,17 +381,17 @@ void nwpool__on_interrupt(nwpool *pool, uint64_t id, uint64_t now_ns)
 void nwpool__on_end(nwpool *pool, uint64_t id, uint64_t now_ns,
                     struct nwpool__errands *errands)
 {
-    struct nwpool__task *task = nwpool__table_find(pool, id);
+    struct nwpool__task *task = take_step(pool, id);
     struct nwpool__worker *worker = task != NULL ? worker_of(pool, task) : NULL;
     char stack[NWPOOL__STACK_MAX] = "";
 
-    if (worker == NULL || atomic_load(&task->ending) == NW_OK) {
+    if (worker == NULL) {
         return;
     }
     if (!nw__lane_copy_sample(worker->lane, id, stack, sizeof(stack)) &&
         now_ns < task->extra->give_up_ns) {
-        nwpool__clock_add(pool, now_ns + NWPOOL__SAMPLE_MS * NW__NS_PER_MS,
-                          NWPOOL__AT_END, id);
+        arm_step(pool, task, now_ns + NWPOOL__SAMPLE_MS * NW__NS_PER_MS,
+                 NWPOOL__AT_END);
         return;
     }
     end_worker_of(task, worker, stack, errands);
@@ -360,6 +405,7 @@ static nw_status cancel(nwpool *pool, struct nwpool__task *task, nw_cancel how,
 {
     struct nwpool__worker *worker = worker_of(pool, task);
     int none = NW_OK;
+    bool is_first;
 
     if (task->place == NWPOOL__QUEUED) {
         nwpool__queue_remove(pool, task);
@@ -384,9 +430,15 @@ static nw_status cancel(nwpool *pool, struct nwpool__task *task, nw_cancel how,
         task->counted = true;
         pool->timed_count++;
     }
-    task->extra->escalation_ms = escalation_ms;
-    atomic_compare_exchange_strong(&task->ending, &none, NW_ECANCELED);
-    return begin_end(task, worker, how, nw__now_ns()) ? NW_OK : NW_ENOMEM;
+    is_first =
+        atomic_compare_exchange_strong(&task->ending, &none, NW_ECANCELED);
+    if (begin_end(task, worker, how, escalation_ms, nw__now_ns())) {
+        return NW_OK;
+    }
+    if (is_first) {
+        atomic_store(&task->ending, NW_OK);
+    }
+    return NW_ENOMEM;
 }
 
 nw_status nwpool_cancel(nwpool *pool, nw_task_id id, nw_cancel how,

@@ -97,7 +97,10 @@ struct nwpool__extra {
 
     // -- protected by pool.lock
     uint32_t escalation_ms;
-    uint64_t give_up_ns;   // Interrupting it, and end its worker.
+    uint64_t give_up_ns;   // This step of its end; the next one follows.
+    uint8_t step;          // An nw_cancel, once it is `ending`.
+    bool is_ending;        // The first step was taken.
+    bool step_armed;       // The clock has an entry for the next.
     bool limit_armed;      // The clock has an entry for its limit.
     uint32_t sent_waiting; // Values that wait for the callback.
     size_t sent_bytes;     // And their bytes.
@@ -519,6 +522,8 @@ void nwpool__ending_text(const struct nwpool__task *task, char *text,
 bool nwpool__clock_reserve(nwpool *pool, uint32_t tasks);
 void nwpool__clock_add(nwpool *pool, uint64_t at_ns,
                        enum nwpool__deadline_type type, uint64_t id);
+// Takes out the step of a task's end that is armed. Linear.
+void nwpool__clock_drop_step(nwpool *pool, uint64_t id);
 void nwpool__clock_init(nwpool *pool);
 // Caller does not hold the lock. After this setting the timer cannot fail. As
 // nw__timer_set().

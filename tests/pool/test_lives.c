@@ -82,3 +82,45 @@ Test(lives, what_is_for_a_worker_that_is_given_up_ends_with_it)
     destroy(pool);
     jam_fini(&jam);
 }
+
+Test(lives, a_task_is_canceled_as_often_as_one_likes)
+{
+    nwpool *pool = pool_of("service.js", 1);
+    struct gate gate;
+    nw_task_id id;
+
+    gate_init(&gate);
+    id = submit(pool, "ignore", gate_started(&gate), NULL);
+    gate_wait(&gate);
+    for (uint32_t i = 0; i < 2000; i++) {
+        expect_status(nwpool_cancel(pool, id, NW_CANCEL_ASK, 1000000 - i),
+                      NW_OK);
+    }
+    expect_status(nwpool_cancel(pool, id, NW_CANCEL_ASK, NW_WAIT_FOREVER),
+                  NW_OK);
+    for (int i = 0; i < 2000; i++) {
+        nwpool_cancel(pool, id, NW_CANCEL_END, 0);
+    }
+    // Not back to an earlier step.
+    nwpool_cancel(pool, id, NW_CANCEL_ASK, NW_WAIT_FOREVER);
+    expect_failure(take(pool, id), NW_ECANCELED, "canceled");
+    destroy(pool);
+    gate_fini(&gate);
+}
+
+Test(lives, a_task_that_was_only_asked_has_its_limit_still)
+{
+    nwpool *pool = pool_like(
+        "service.js", (nwpool_options){.workers = 1, .run_limit_ms = 300});
+    struct gate gate;
+    nw_task_id id;
+
+    gate_init(&gate);
+    id = submit(pool, "ignore", gate_started(&gate), NULL);
+    gate_wait(&gate);
+    expect_status(nwpool_cancel(pool, id, NW_CANCEL_ASK, NW_WAIT_FOREVER),
+                  NW_OK);
+    expect_failure(take(pool, id), NW_ECANCELED, "canceled");
+    destroy(pool);
+    gate_fini(&gate);
+}
