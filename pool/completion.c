@@ -114,9 +114,14 @@ void nwpool__poke(nwpool *pool)
     if (inbox == NULL || atomic_exchange(&pool->poked, true)) {
         return;
     }
-    // The event may still be there when the pool is gone.
-    atomic_fetch_add(&pool->references, 1);
-    nw__inbox_post(inbox, &pool->delivery);
+    // A worker that was left behind may end when the inbox is gone.
+    nw__mutex_lock(&pool->finished_lock);
+    if (!atomic_load(&pool->completion_stopping)) {
+        // The event may still be there when the pool is gone.
+        atomic_fetch_add(&pool->references, 1);
+        nw__inbox_post(inbox, &pool->delivery);
+    }
+    nw__mutex_unlock(&pool->finished_lock);
 }
 
 static void push_finished(nwpool *pool, struct nw__job *job)
@@ -135,6 +140,24 @@ static void push_finished(nwpool *pool, struct nw__job *job)
         nw__cond_wake_one(&pool->finished_changed);
         nw__mutex_unlock(&pool->finished_lock);
         nwpool__poke(pool);
+    }
+}
+
+// With an inbox the thread that drains sleeps where it is woken for deliveries,
+// and there may be none.
+void nwpool__note_over(nwpool *pool)
+{
+    pool->outstanding--;
+    if (pool->outstanding > 0) {
+        return;
+    }
+    nw__cond_wake_all(&pool->changed);
+    if (pool->options.inbox != NULL) {
+        nw__inbox_unref(pool->options.inbox);
+        nw__mutex_lock(&pool->finished_lock);
+        pool->is_over = true;
+        nw__cond_wake_one(&pool->finished_changed);
+        nw__mutex_unlock(&pool->finished_lock);
     }
 }
 
@@ -294,7 +317,8 @@ bool nwpool__deliver(nwpool *pool)
 // Caller holds finished_lock.
 static bool has_any(nwpool *pool)
 {
-    return atomic_load(&pool->finished) != NULL || pool->notices != NULL;
+    return atomic_load(&pool->finished) != NULL || pool->notices != NULL ||
+           pool->is_over;
 }
 
 bool nwpool__wait_delivery(nwpool *pool, uint64_t deadline_ns)
@@ -306,6 +330,7 @@ bool nwpool__wait_delivery(nwpool *pool, uint64_t deadline_ns)
         in_time = nw__cond_wait_until(&pool->finished_changed,
                                       &pool->finished_lock, deadline_ns);
     }
+    pool->is_over = false;
     nw__mutex_unlock(&pool->finished_lock);
     return in_time;
 }
@@ -380,7 +405,9 @@ void nwpool__completion_stop(nwpool *pool)
     } else {
         while (nwpool__deliver(pool)) {
         }
+        nw__mutex_lock(&pool->finished_lock);
         atomic_store(&pool->completion_stopping, true);
+        nw__mutex_unlock(&pool->finished_lock);
         nw__inbox_release(pool->options.inbox);
     }
     nw_doc_destroy(pool->completion_doc);

@@ -277,6 +277,7 @@ struct nwpool {
     struct nwpool__notice *notices_last;
     size_t printed_bytes;  // Not delivered yet.
     uint32_t events_count; // The same of events.
+    bool is_over;          // No task is left, and who delivers may wait for it.
     bool delivering;
     pthread_t deliverer; // Valid while `delivering`.
 
@@ -546,6 +547,8 @@ bool nwpool__deliver(nwpool *pool);
 bool nwpool__wait_delivery(nwpool *pool, uint64_t deadline_ns);
 // There is something to deliver. Caller does not hold finished_lock.
 void nwpool__poke(nwpool *pool);
+// One task less is outstanding. Caller holds the lock.
+void nwpool__note_over(nwpool *pool);
 // A value that the task has sent was delivered. Caller holds the lock.
 void nwpool__note_sent_delivered(nwpool *pool, struct nwpool__task *task);
 

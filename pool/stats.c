@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "src/inbox.h"
 #include "src/runtime.h"
 
 static int kind_of(nw_status status)
@@ -55,11 +54,7 @@ void nwpool__count_end(nwpool *pool, const struct nwpool__task *task)
         pool->failed_by[kind >= 0 ? kind : 0] += kind >= 0 ? 1 : 0;
     }
     count_times(pool, task);
-    pool->outstanding--;
-    if (pool->outstanding == 0) {
-        nw__inbox_unref(pool->options.inbox);
-        nw__cond_wake_all(&pool->changed);
-    }
+    nwpool__note_over(pool);
 }
 
 static nw_times times_of(const struct nwpool__histogram *histogram)

@@ -169,11 +169,7 @@ static nw_status reserve(nwpool *pool, const nw_task_spec *spec, uint64_t bytes,
 static void cancel(nwpool *pool, struct nwpool__task *task)
 {
     atomic_fetch_sub(&pool->held, 1);
-    pool->outstanding--;
-    if (pool->outstanding == 0) {
-        nw__inbox_unref(pool->options.inbox);
-        nw__cond_wake_all(&pool->changed);
-    }
+    nwpool__note_over(pool);
     pool->submitted--;
     nwpool__task_release(pool, task);
     if (atomic_load(&pool->room_waiters) > 0) {

@@ -124,3 +124,43 @@ Test(lives, a_task_that_was_only_asked_has_its_limit_still)
     destroy(pool);
     gate_fini(&gate);
 }
+
+// -- with an inbox
+
+Test(lives, a_drain_on_an_inbox_sees_results_that_are_kept)
+{
+    nw_inbox *inbox = NULL;
+    nwpool *pool;
+    nw_task_id id;
+
+    expect_status(nw_inbox_create(&inbox), NW_OK);
+    pool =
+        pool_like("service.js", (nwpool_options){.workers = 1, .inbox = inbox});
+    for (int i = 0; i < 20; i++) {
+        id = submit(pool, "sleep", number(i), NULL);
+        expect_status(nwpool_drain(pool, DEADLINE_MS), NW_OK);
+        take(pool, id);
+    }
+    destroy(pool);
+    expect_status(nw_inbox_destroy(inbox), NW_OK);
+}
+
+// What it does afterwards is told to nobody.
+Test(lives, a_worker_that_was_left_behind_outlives_its_inbox, .timeout = 60)
+{
+    nw_inbox *inbox = NULL;
+    nwpool *pool;
+    struct jam jam;
+
+    jam_init(&jam);
+    expect_status(nw_inbox_create(&inbox), NW_OK);
+    pool = pool_like("service.js", (nwpool_options){.workers = 1,
+                                                    .inbox = inbox,
+                                                    .on_event = on_pool_event});
+    submit(pool, "jam", number(jam.pipe[1]), number(JAM_SIZE), NULL);
+    jam_wait(&jam);
+    expect_status(nwpool_destroy(pool), NW_EWEDGED);
+    expect_status(nw_inbox_destroy(inbox), NW_OK);
+    jam_clear(&jam);
+    jam_fini(&jam);
+}
