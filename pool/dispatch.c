@@ -101,14 +101,32 @@ void nwpool__idle_remove(nwpool *pool, struct nw__lane *lane)
     nw__lane_unref(lane);
 }
 
+// One that runs nothing. Caller holds the lock.
+static struct nw__lane *idle_pop_free(nwpool *pool)
+{
+    struct nw__lane *lane = pool->idle;
+
+    while (lane != NULL && !nw__lane_is_free(lane)) {
+        lane = lane->idle_next;
+    }
+    if (lane != NULL) {
+        nw__lane_ref(lane);
+        nwpool__idle_remove(pool, lane);
+    }
+    return lane;
+}
+
+// Where only tasks wait that are to be run alone, one that has others beside
+// could do nothing but wake the next like it.
 void nwpool__wake_one(nwpool *pool, struct nwpool__errands *errands)
 {
-    struct nw__lane *lane;
+    struct nw__lane *lane = NULL;
 
-    if (!nwpool__has_waiting(pool)) {
-        return;
+    if (pool->queue.count > 0) {
+        lane = nwpool__idle_pop(pool);
+    } else if (pool->suspects.count > 0) {
+        lane = idle_pop_free(pool);
     }
-    lane = nwpool__idle_pop(pool);
     if (lane != NULL) {
         nwpool__errand_wake(errands, lane);
         nw__lane_unref(lane);
@@ -201,13 +219,15 @@ static bool pull_ready(struct nwpool__worker *worker,
         steal(worker, &jobs);
     }
     // Another lane may find work: in the queue, or in what this one took.
-    if (nwpool__has_waiting(pool) || jobs.count > 1) {
+    if (jobs.count > 1) {
         struct nw__lane *other = nwpool__idle_pop(pool);
 
         if (other != NULL) {
             nwpool__errand_wake(errands, other);
             nw__lane_unref(other);
         }
+    } else {
+        nwpool__wake_one(pool, errands);
     }
     if (jobs.head == NULL) {
         idle_push(worker);

@@ -21,8 +21,9 @@
 // of a place puts it into the next one or ends it. The table has all of them,
 // from acceptance until the record is released.
 //
-// Lock order: pool.lock > lane.lock, and pool.lock > finished_lock, the timers'
-// lock, an inbox's, the registry's and the control queue's, which are leaves.
+// Lock order: pool.lock > lane.lock, pool.lock > finished_lock > an inbox's, and
+// pool.lock > the timers' lock, the registry's and the control queue's. The last
+// of each are leaves.
 // Nothing of the user's is ever called with pool.lock held, nor does a task end
 // under it: both are left to be done as an errand.
 
