@@ -232,9 +232,10 @@ static bool retry(nwpool *pool, struct nwpool__task *task)
     struct nwpool__extra *extra = task->extra;
     struct nw__job_list one = {0};
 
-    if (extra == NULL || task->crashes > extra->retries ||
-        atomic_load(&task->ending) != NW_OK || pool->destroying ||
-        pool->failed ||
+    // No crash is counted where the pool ended the worker.
+    if (extra == NULL || extra->retries == 0 ||
+        task->crashes > extra->retries || atomic_load(&task->ending) != NW_OK ||
+        pool->destroying || pool->failed ||
         nw__message_copy(&task->job.message, &extra->arguments) != NW_OK) {
         return false;
     }
