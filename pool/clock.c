@@ -97,8 +97,7 @@ static bool is_of_use(const nwpool *pool,
     if (task == NULL || task->place == NWPOOL__ENDED) {
         return false;
     }
-    return deadline->type != NWPOOL__AT_EXPIRY ||
-           task->place == NWPOOL__QUEUED || task->job.started_ns == 0;
+    return deadline->type != NWPOOL__AT_EXPIRY || !task->suspect;
 }
 
 static void compact(nwpool *pool)

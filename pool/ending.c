@@ -294,7 +294,7 @@ void nwpool__on_expiry(nwpool *pool, uint64_t id,
         return;
     }
     worker = worker_of(pool, task);
-    if (task->job.started_ns != 0) {
+    if (task->suspect) {
         return; // Run again after a crash: it has been in time once.
     }
     if (task->place == NWPOOL__QUEUED) {
