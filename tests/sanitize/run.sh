@@ -32,7 +32,7 @@ run_tests()
 
 # Criterion's own runner leaks a few bytes now and then, and its tests look for
 # leaks themselves, before they end; the plain programs do so at their exit.
-plain='^(soak\.|fuzz\.|engine\.guard\.|trace\.sample$)'
+plain='^(soak\.|script\.|fuzz\.|engine\.guard\.|trace\.sample$)'
 LSAN_OPTIONS=$LSAN_OPTIONS:leak_check_at_exit=0 \
     run_tests -R "$regex" -E "$plain"
 run_tests -R "$plain"
