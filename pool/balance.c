@@ -145,15 +145,15 @@ static void start_missing(nwpool *pool, struct nwpool__errands *errands)
     }
 }
 
-// Spares of a module that was replaced are of no use.
+// Spares of a module that is being replaced are of no use: those that were on the
+// way when it began.
 static void drop_old_spares(nwpool *pool)
 {
     for (struct nwpool__worker *worker = pool->workers; worker != NULL;) {
         struct nwpool__worker *next = worker->next;
 
         if (worker->state == NWPOOL__SPARE &&
-            worker->generation < pool->generation && !pool->reload_failed &&
-            pool->counts[NWPOOL__SPARE] > pool->options.spares) {
+            worker->generation < pool->generation) {
             nwpool__worker_retire(worker);
         }
         worker = next;
@@ -203,11 +203,11 @@ void nwpool__balance(nwpool *pool, struct nwpool__errands *errands)
            pool->counts[NWPOOL__SPARE] > 0) {
         promote(best_spare(pool), errands);
     }
-    start_missing(pool, errands);
     if (pool->reloading) {
         drop_old_spares(pool);
-        note_reloaded(pool);
     }
+    start_missing(pool, errands);
+    note_reloaded(pool);
     wake_due(pool);
 }
 

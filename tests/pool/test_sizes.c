@@ -344,6 +344,23 @@ static void submit_version(nwpool *pool, int *counts)
                   NW_OK);
 }
 
+// Spares that are on their way then have the old module.
+Test(sizes, a_reload_ends_when_spares_come_late)
+{
+    nwpool *pool = pool_like(
+        "service.js",
+        (nwpool_options){.workers = 1, .spares = 2, .on_event = on_pool_event});
+    nw_task_id id;
+
+    expect_status(nwpool_warm_up(pool, 1, DEADLINE_MS), NW_OK);
+    id = submit(pool, "sleep", number(500), NULL);
+    expect_status(nwpool_reload(pool, NULL), NW_OK);
+    expect_value(take(pool, id), "500");
+    eventually(told_of(NWPOOL_RELOADED) == 1);
+    eventually(stats_of(pool).spares == 2);
+    destroy(pool);
+}
+
 static void reload_under_load(uint32_t spares)
 {
     char file[] = "/tmp/nwpool-test-XXXXXX.js";
