@@ -361,11 +361,12 @@ void nwpool__forgive(nwpool *pool)
     pool->boot_failures = 0;
 }
 
-// It died without having run a task: because its module cannot be loaded, or
-// although there were tasks. Caller holds the lock.
+// It died without having started a task: because its module cannot be loaded, or
+// although there were tasks. Its thread is over, and `busy` counts those that were
+// taken away as well. Caller holds the lock.
 static bool was_useless(const struct nwpool__worker *worker)
 {
-    return worker->lane->done == 0 && worker->orphans.count == 0 &&
+    return worker->lane->done == 0 && worker->lane->busy == 0 &&
            (!worker->was_ready ||
             (!worker->was_spare && nwpool__has_waiting(worker->pool)));
 }

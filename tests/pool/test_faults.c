@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <nwpool/inbox.h>
+
 TestSuite(faults, .init = test_init, .fini = test_fini,
           .timeout = SUITE_TIMEOUT);
 
@@ -341,4 +343,52 @@ Test(faults, a_task_that_fails_alone)
         meet(&failures[i], &states[3 + i % 2 * 2]);
     }
     cr_expect(eq(int, deadly.exit_code, 0));
+}
+
+// -- with an inbox that nobody runs: ends are counted late
+
+#define SPINNING 6
+
+static nwpool *pool_with_inbox(nw_inbox **inbox)
+{
+    setenv("NW_TEST_LOAD", "", 1);
+    cr_assert(eq(int, nw_inbox_create(inbox), NW_OK));
+    return pool_like("faults.js",
+                     (nwpool_options){.workers = 1, .inbox = *inbox});
+}
+
+static void end_with_inbox(nwpool *pool, nw_inbox *inbox)
+{
+    destroy(pool);
+    expect_status(nw_inbox_destroy(inbox), NW_OK);
+}
+
+// A worker whose first task had to be ended has done nothing wrong.
+Test(faults, first_tasks_that_are_ended_do_not_fail_the_pool)
+{
+    struct outcome spinning[SPINNING] = {0};
+    const nw_value *argument = number(0);
+    nw_inbox *inbox;
+    nwpool *pool = pool_with_inbox(&inbox);
+    nw_task_id last;
+
+    for (int i = 0; i < SPINNING; i++) {
+        expect_status(submit_spec(pool,
+                                  (nw_task_spec){.function = "spin",
+                                                 .arguments = &argument,
+                                                 .argument_count = 1,
+                                                 .on_done = on_outcome,
+                                                 .user_data = &spinning[i],
+                                                 .run_limit_ms = 10},
+                                  NULL),
+                      NW_OK);
+    }
+    last = submit(pool, "inc", number(1), NULL);
+    expect_value(take(pool, last), "2");
+    cr_expect(stats_of(pool).has_failed == false);
+    drain(pool);
+    for (int i = 0; i < SPINNING; i++) {
+        expect_status(spinning[i].status, NW_ETIMEDOUT);
+    }
+    end_with_inbox(pool, inbox);
 }
