@@ -337,10 +337,13 @@ bool nwpool__is_due(struct nwpool__worker *worker, uint64_t now_ns,
 
 void nwpool__abandon_reload(nwpool *pool, const struct nw__message *record)
 {
+    char *module = pool->module;
+
     pool->reload_failed = true;
     pool->reloading = false;
-    nw__free(pool->module);
-    pool->module = pool->old_modules[--pool->old_count];
+    // Other workers of the new generation may be on their way.
+    pool->module = pool->old_modules[pool->old_count - 1];
+    pool->old_modules[pool->old_count - 1] = module;
     for (struct nwpool__worker *worker = pool->workers; worker != NULL;
          worker = worker->next) {
         if (worker->due != NULL && worker->generation < pool->generation) {
