@@ -4,6 +4,7 @@
 #ifndef NW_BENCH_BENCH_H
 #define NW_BENCH_BENCH_H
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,17 @@ static inline double bench_print(const char *what, double *values, size_t count,
     printf("%-44s %12.0f %s  (%.0f to %.0f)\n", what, median, unit, values[0],
            values[count - 1]);
     return median;
+}
+
+// The same with what the slow ones took.
+static inline double bench_print_tail(const char *what, double *values,
+                                      size_t count, const char *unit)
+{
+    qsort(values, count, sizeof(*values), bench_compare);
+    printf("%-44s %9.0f %s  (min %.0f, p90 %.0f, max %.0f)\n", what,
+           values[count / 2], unit, values[0], values[count * 9 / 10],
+           values[count - 1]);
+    return values[count / 2];
 }
 
 static inline void bench_print_machine(void)
