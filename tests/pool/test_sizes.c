@@ -71,6 +71,37 @@ Test(sizes, it_begins_small_grows_under_load_and_shrinks_when_idle)
     destroy(pool);
 }
 
+Test(sizes, a_worker_whose_task_awaits_is_not_idle)
+{
+    nwpool *pool = pool_like("service.js", (nwpool_options){.workers = 2,
+                                                            .workers_min = 1,
+                                                            .concurrency = 2,
+                                                            .idle_ms = 100});
+    const nw_value *argument = number(500);
+    const nw_task_spec spec = {.struct_size = sizeof(spec),
+                               .function = "sleep",
+                               .arguments = &argument,
+                               .argument_count = 1};
+    nw_task_id ids[4], awaiting[2];
+    size_t count;
+
+    for (int i = 0; i < 4; i++) {
+        ids[i] = submit(pool, "busy", number(40), NULL);
+    }
+    eventually(stats_of(pool).workers == 2);
+    // Longer than one that is idle would live.
+    expect_status(nwpool_submit_each(pool, &spec, awaiting, 2, &count), NW_OK);
+    cr_assert(eq(sz, count, 2));
+    for (int i = 0; i < 4; i++) {
+        expect_status(take(pool, ids[i])->status, NW_OK);
+    }
+    expect_status(take(pool, awaiting[0])->status, NW_OK);
+    expect_status(take(pool, awaiting[1])->status, NW_OK);
+    eventually(stats_of(pool).workers == 1);
+    cr_expect(eq(u64, stats_of(pool).restarts, 0));
+    destroy(pool);
+}
+
 Test(sizes, short_tasks_are_no_reason_to_grow)
 {
     nwpool *pool = pool_like("service.js",
