@@ -141,7 +141,9 @@ const functions = Object.setPrototypeOf([], null);
 
 const resourceOptions = { requireManualDestroy: true };
 
-const tasks = new Map(); // Those that returned promises, by id.
+// Those that returned promises, in no order. A Map would cost more than all
+// else that is done here for a task.
+const tasks = [];
 let latest; // The last of them: the only one, where there is one at a time.
 let current; // The one inside its call, once somebody has asked for it.
 
@@ -199,25 +201,7 @@ function enter(task, action, ...args) {
         ...args);
 }
 
-async function settle(task, promise) {
-    let value;
-    try {
-        value = await promise;
-        if (isObject(value) && isStream(value)) {
-            value = await enter(task, stream, task, value);
-        }
-        if (task.isSending) {
-            await task.sent();
-        }
-    } catch (error) {
-        if (task.isSending) {
-            await task.sent().catch(() => {});
-        }
-        task.resource.emitDestroy();
-        native.fail(task.id, record(error));
-        forget(task);
-        return;
-    }
+function succeed(task, value) {
     task.resource.emitDestroy();
     if (Transfer.is(value)) {
         native.done(task.id, ...Transfer.parts(value));
@@ -227,18 +211,58 @@ async function settle(task, promise) {
     forget(task);
 }
 
+function fail(task, error) {
+    task.resource.emitDestroy();
+    native.fail(task.id, record(error));
+    forget(task);
+}
+
+// What a task returned is not its result yet: there is something to be sent.
+async function complete(task, value) {
+    const result = isObject(value) && isStream(value) ?
+        await enter(task, stream, task, value) : value;
+    await task.sent();
+    return result;
+}
+
+async function settle(task, promise) {
+    let value;
+    try {
+        value = await promise;
+        if (task.isSending || (isObject(value) && isStream(value))) {
+            value = await complete(task, value);
+        }
+    } catch (error) {
+        if (task.isSending) {
+            await task.sent().catch(() => {});
+        }
+        fail(task, error);
+        return;
+    }
+    succeed(task, value);
+}
+
 // The task inside its call becomes one that is waited for.
 function suspend(resource) {
     const id = native.pending();
     latest = current ?? new Task(id);
     latest.resource = resource;
-    tasks.set(id, latest);
+    latest.place = tasks.length;
+    tasks.push(latest);
     return latest;
 }
 
 function forget(task) {
-    tasks.delete(task.id);
+    const last = tasks.pop();
+    if (last !== task) {
+        tasks[task.place] = last;
+        last.place = task.place;
+    }
     task.end();
+}
+
+function find(id) {
+    return tasks.find((task) => task.id === id);
 }
 
 // Calls one function. A plain value is returned; anything else that can happen
@@ -292,14 +316,14 @@ function resolveFunction(index) {
 // -- what the pool asks
 
 function abort(id, message) {
-    const task = tasks.get(id);
+    const task = find(id);
     if (task !== undefined) {
         enter(task, () => task.abort(abortError(message)));
     }
 }
 
 function room(id) {
-    tasks.get(id)?.room();
+    find(id)?.room();
 }
 
 // For C functions that a task calls.

@@ -33,6 +33,7 @@ function quiet(executor) {
 class Task {
     id;
     resource; // Its AsyncResource, once it has returned a promise.
+    place; // Among those that have.
     onAbort; // Called once, if it is set by then.
     #over = false;
     #reason; // Why it sends nothing any more.
