@@ -338,7 +338,7 @@ struct nwpool {
     uint64_t last_order;
     uint32_t boot_failures;     // In a row, without a sign of success.
     uint64_t streak_order;      // Workers after this were started since.
-    uint64_t ended_before;      // Tasks that had ended at the last of them.
+    uint64_t ended_before;      // Tasks that had run at the last of them.
     struct nw__message failure; // Record of the first one of them. Does not
                                 // change any more once `failed` is set.
     bool failure_is_module;

@@ -74,6 +74,8 @@ void nwpool__worker_set_state(struct nwpool__worker *worker,
 }
 
 static void note_death(nwpool *pool, const struct nw__message *record);
+static void mourn(struct nwpool__worker *worker, int exit_code,
+                  struct nwpool__errands *errands);
 
 static void tell(struct nwpool__worker *worker, nwpool_event_type type,
                  const char *reason)
@@ -315,6 +317,9 @@ void nwpool__worker_give_up(struct nwpool__worker *worker,
     tell(worker, NWPOOL_WORKER_WEDGED,
          worker->reason[0] != '\0' ? worker->reason
                                    : "it was told to end and does not");
+    if (!pool->destroying && !pool->failed) {
+        mourn(worker, -1, errands);
+    }
     end_orphans(worker, -1, errands);
     nwpool__balance(pool, errands);
     nwpool__wake_one(pool, errands);
@@ -375,7 +380,8 @@ static bool was_useless(const struct nwpool__worker *worker)
 static void note_boot_failure(struct nwpool__worker *worker, int exit_code)
 {
     nwpool *pool = worker->pool;
-    uint64_t ended = pool->done + pool->failed_tasks;
+    // Those that ran: others end without a worker, expired say.
+    uint64_t ended = nwpool__histogram_count(&pool->run_times);
     char text[NWPOOL__TEXT_MAX];
 
     if (ended > pool->ended_before) {

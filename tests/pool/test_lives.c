@@ -3,6 +3,9 @@
 
 #include "tests/pool/support.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 TestSuite(lives, .init = test_init, .fini = test_fini,
           .timeout = SUITE_TIMEOUT);
 
@@ -162,5 +165,49 @@ Test(lives, a_worker_that_was_left_behind_outlives_its_inbox, .timeout = 60)
     expect_status(nwpool_destroy(pool), NW_EWEDGED);
     expect_status(nw_inbox_destroy(inbox), NW_OK);
     jam_clear(&jam);
+    jam_fini(&jam);
+}
+
+// -- pools that cannot work
+
+Test(lives, tasks_that_expire_do_not_keep_a_pool_from_failing)
+{
+    nwpool *pool = pool_like("throws_at_load.js",
+                             (nwpool_options){.workers = 1, .expiry_ms = 1});
+    nw_task_spec spec = {.struct_size = sizeof(spec), .expiry_ms = 1};
+    nw_task_id id;
+
+    for (uint64_t end_ms = now_ms() + 10000;
+         nwpool_submit(pool, &spec, &id) == NW_OK;) {
+        cr_assert(now_ms() < end_ms, "it does not fail");
+        take(pool, id);
+        free_results();
+    }
+    cr_expect(stats_of(pool).has_failed);
+    destroy(pool);
+}
+
+Test(lives, workers_that_are_stuck_while_they_load_are_the_end_of_a_pool)
+{
+    struct jam jam;
+    nwpool *pool;
+    char fd[16];
+
+    jam_init(&jam);
+    snprintf(fd, sizeof(fd), "%d", jam.pipe[1]);
+    setenv("NW_TEST_FD", fd, 1);
+    pool = pool_like("jams_at_load.js",
+                     (nwpool_options){.workers = 1,
+                                      .set_up_ms = 700,
+                                      .on_event = on_pool_event});
+    expect_failure(take(pool, submit(pool, "inc", NULL)), NW_EFAILED,
+                   "loaded and set up");
+    // Others had been started while these were waited for.
+    expect_told(NWPOOL_FAILED, 0);
+    for (size_t left = told_of(NWPOOL_WORKER_STARTED); left > 0; left--) {
+        jam_clear(&jam);
+    }
+    eventually(stats_of(pool).wedged == 0);
+    destroy(pool);
     jam_fini(&jam);
 }
