@@ -259,13 +259,13 @@ static void look_at(nwpool *pool, const struct nwpool__deadline *due,
         nwpool__on_expiry(pool, due->id, errands);
         break;
     case NWPOOL__AT_LIMIT:
-        nwpool__on_limit(pool, due->id, now_ns);
+        nwpool__on_limit(pool, due->id, now_ns, errands);
         break;
     case NWPOOL__AT_ESCALATE:
-        nwpool__on_escalate(pool, due->id, now_ns);
+        nwpool__on_escalate(pool, due->id, now_ns, errands);
         break;
     case NWPOOL__AT_INTERRUPT:
-        nwpool__on_interrupt(pool, due->id, now_ns);
+        nwpool__on_interrupt(pool, due->id, now_ns, errands);
         break;
     case NWPOOL__AT_END:
         nwpool__on_end(pool, due->id, now_ns, errands);

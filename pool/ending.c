@@ -186,15 +186,22 @@ static void interrupt(struct nwpool__task *task, struct nwpool__worker *worker,
              NWPOOL__AT_INTERRUPT);
 }
 
-// The last step: first it is asked where it is, then its worker is ended.
+// The last step: first it is asked where it is, then its worker is ended. What
+// waits does not wait for that: somebody takes the worker's place now.
 static void end_worker_soon(struct nwpool__task *task,
-                            struct nwpool__worker *worker, uint64_t now_ns)
+                            struct nwpool__worker *worker, uint64_t now_ns,
+                            struct nwpool__errands *errands)
 {
     nw__lane_sample(worker->lane, task->job.id);
     task->extra->step = NW_CANCEL_END;
     task->extra->give_up_ns = now_ns + NWPOOL__SAMPLE_MAX_MS * NW__NS_PER_MS;
-    arm_step(worker->pool, task, now_ns + NWPOOL__SAMPLE_MS * NW__NS_PER_MS,
+    arm_step(worker->pool, task, now_ns + NWPOOL__SAMPLE_US * 1000,
              NWPOOL__AT_END);
+    if (worker->state == NWPOOL__READY) {
+        nwpool__worker_retire(worker);
+        nwpool__balance(worker->pool, errands);
+        nwpool__wake_one(worker->pool, errands);
+    }
 }
 
 // A task that ended just now is on its way.
@@ -233,7 +240,8 @@ static bool has_begun(const struct nwpool__extra *extra, nw_cancel step,
 
 // A running task has to end. False without memory to ask it.
 static bool begin_end(struct nwpool__task *task, struct nwpool__worker *worker,
-                      nw_cancel step, uint32_t escalation_ms, uint64_t now_ns)
+                      nw_cancel step, uint32_t escalation_ms, uint64_t now_ns,
+                      struct nwpool__errands *errands)
 {
     struct nwpool__extra *extra = task->extra;
     uint64_t next_ns = escalation_ms == NW_WAIT_FOREVER
@@ -265,7 +273,7 @@ static bool begin_end(struct nwpool__task *task, struct nwpool__worker *worker,
         interrupt(task, worker, now_ns);
         break;
     case NW_CANCEL_END:
-        end_worker_soon(task, worker, now_ns);
+        end_worker_soon(task, worker, now_ns, errands);
         break;
     }
     return true;
@@ -309,7 +317,8 @@ void nwpool__on_expiry(nwpool *pool, uint64_t id,
     nwpool__end_task(task, NW_EEXPIRED, text, NULL, errands);
 }
 
-void nwpool__on_limit(nwpool *pool, uint64_t id, uint64_t now_ns)
+void nwpool__on_limit(nwpool *pool, uint64_t id, uint64_t now_ns,
+                      struct nwpool__errands *errands)
 {
     struct nwpool__task *task = nwpool__table_find(pool, id);
     struct nwpool__worker *worker;
@@ -336,7 +345,7 @@ void nwpool__on_limit(nwpool *pool, uint64_t id, uint64_t now_ns)
     // One that was only asked to end does not run on for ever either.
     atomic_compare_exchange_strong(&task->ending, &none, NW_ETIMEDOUT);
     begin_end(task, worker, NW_CANCEL_INTERRUPT, pool->options.escalation_ms,
-              now_ns);
+              now_ns, errands);
 }
 
 // The task whose next step is due; NULL when it is over.
@@ -351,19 +360,21 @@ static struct nwpool__task *take_step(nwpool *pool, uint64_t id)
 }
 
 // It was asked and has not ended.
-void nwpool__on_escalate(nwpool *pool, uint64_t id, uint64_t now_ns)
+void nwpool__on_escalate(nwpool *pool, uint64_t id, uint64_t now_ns,
+                         struct nwpool__errands *errands)
 {
     struct nwpool__task *task = take_step(pool, id);
     struct nwpool__worker *worker = task != NULL ? worker_of(pool, task) : NULL;
 
     if (worker != NULL) {
         begin_end(task, worker, NW_CANCEL_INTERRUPT, task->extra->escalation_ms,
-                  now_ns);
+                  now_ns, errands);
     }
 }
 
 // It was interrupted, and either cannot be just now or is not inside a script.
-void nwpool__on_interrupt(nwpool *pool, uint64_t id, uint64_t now_ns)
+void nwpool__on_interrupt(nwpool *pool, uint64_t id, uint64_t now_ns,
+                          struct nwpool__errands *errands)
 {
     struct nwpool__task *task = take_step(pool, id);
     struct nwpool__worker *worker = task != NULL ? worker_of(pool, task) : NULL;
@@ -372,7 +383,7 @@ void nwpool__on_interrupt(nwpool *pool, uint64_t id, uint64_t now_ns)
         return;
     }
     if (now_ns >= task->extra->give_up_ns) {
-        end_worker_soon(task, worker, now_ns);
+        end_worker_soon(task, worker, now_ns, errands);
     } else {
         interrupt(task, worker, now_ns);
     }
@@ -390,8 +401,7 @@ void nwpool__on_end(nwpool *pool, uint64_t id, uint64_t now_ns,
     }
     if (!nw__lane_copy_sample(worker->lane, id, stack, sizeof(stack)) &&
         now_ns < task->extra->give_up_ns) {
-        arm_step(pool, task, now_ns + NWPOOL__SAMPLE_MS * NW__NS_PER_MS,
-                 NWPOOL__AT_END);
+        arm_step(pool, task, now_ns + NWPOOL__SAMPLE_US * 1000, NWPOOL__AT_END);
         return;
     }
     end_worker_of(task, worker, stack, errands);
@@ -432,7 +442,7 @@ static nw_status cancel(nwpool *pool, struct nwpool__task *task, nw_cancel how,
     }
     is_first =
         atomic_compare_exchange_strong(&task->ending, &none, NW_ECANCELED);
-    if (begin_end(task, worker, how, escalation_ms, nw__now_ns())) {
+    if (begin_end(task, worker, how, escalation_ms, nw__now_ns(), errands)) {
         return NW_OK;
     }
     if (is_first) {

@@ -72,7 +72,7 @@
 // How long a script may take to say where it is before its worker is ended; and
 // how often it is looked whether it has.
 #define NWPOOL__SAMPLE_MAX_MS 10
-#define NWPOOL__SAMPLE_MS     1
+#define NWPOOL__SAMPLE_US     200
 
 #define NWPOOL__TEXT_MAX  512
 #define NWPOOL__STACK_MAX 2048
@@ -506,9 +506,12 @@ void nwpool__end_pinned(struct nw__job_list *assigned,
 // Entries of the clock.
 void nwpool__on_expiry(nwpool *pool, uint64_t id,
                        struct nwpool__errands *errands);
-void nwpool__on_limit(nwpool *pool, uint64_t id, uint64_t now_ns);
-void nwpool__on_escalate(nwpool *pool, uint64_t id, uint64_t now_ns);
-void nwpool__on_interrupt(nwpool *pool, uint64_t id, uint64_t now_ns);
+void nwpool__on_limit(nwpool *pool, uint64_t id, uint64_t now_ns,
+                      struct nwpool__errands *errands);
+void nwpool__on_escalate(nwpool *pool, uint64_t id, uint64_t now_ns,
+                         struct nwpool__errands *errands);
+void nwpool__on_interrupt(nwpool *pool, uint64_t id, uint64_t now_ns,
+                          struct nwpool__errands *errands);
 void nwpool__on_end(nwpool *pool, uint64_t id, uint64_t now_ns,
                     struct nwpool__errands *errands);
 // What the outcome of a task that was to end is. Any thread, no lock held.

@@ -137,6 +137,34 @@ Test(cancel, who_shares_a_worker_that_has_to_end_is_told_why)
     end(pool);
 }
 
+Test(cancel, a_worker_that_is_to_end_gets_no_more_tasks)
+{
+    nwpool *pool = pool_for((nwpool_options){.spares = 1});
+    nw_task_id id, next;
+    const nw_result *result;
+    uint32_t worker;
+    struct jam jam;
+
+    expect_status(nwpool_warm_up(pool, 2, DEADLINE_MS), NW_OK);
+    jam_init(&jam);
+    id = submit(pool, "jam", number(jam.pipe[1]), number(JAM_SIZE), NULL);
+    jam_wait(&jam);
+    next = submit(pool, "inc", number(1), NULL);
+    expect_status(nwpool_cancel(pool, id, NW_CANCEL_END, 0), NW_OK);
+    // It ends by itself, perhaps before its worker does.
+    jam_clear(&jam);
+    result = take(pool, id);
+    cr_expect(result->status == NW_ECANCELED || result->status == NW_OK);
+    worker = result->worker;
+    result = take(pool, next);
+    expect_value(result, "2");
+    cr_expect(ne(u32, result->worker, worker));
+    eventually(stats_of(pool).workers == 1 && stats_of(pool).spares == 1);
+    expect_value(call(pool, "inc", number(1), NULL), "2");
+    jam_fini(&jam);
+    end(pool);
+}
+
 Test(cancel, asking_one_of_several_harms_no_other)
 {
     nwpool *pool = pool_for((nwpool_options){.concurrency = 4});
