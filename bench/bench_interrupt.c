@@ -182,7 +182,14 @@ static void on_done(const nw_result *result, void *user_data)
     pthread_mutex_unlock(&storm.lock);
 }
 
-// What the pool says of a worker that it ends for a task's sake.
+// What the pool says of a worker that it ends for a task's sake; and of one that
+// it was about to end when the task ended after all, which takes its leave.
+static bool is_escalation(const nwpool_event *event)
+{
+    return strncmp(event->reason, "task ", strlen("task ")) == 0 ||
+           strcmp(event->reason, "it had done its share") == 0;
+}
+
 static void on_event(const nwpool_event *event, void *user_data)
 {
     (void)user_data;
@@ -190,7 +197,7 @@ static void on_event(const nwpool_event *event, void *user_data)
         return;
     }
     pthread_mutex_lock(&storm.lock);
-    if (strncmp(event->reason, "task ", strlen("task ")) == 0) {
+    if (is_escalation(event)) {
         storm.escalations++;
     } else if (!storm.over) {
         storm.lost++;
