@@ -34,8 +34,13 @@ void nwpool__look_at_water(nwpool *pool)
         if (held >= pool->high_count || bytes >= pool->high_bytes) {
             atomic_store(&pool->is_high, true);
             tell_water(pool, NWPOOL_HIGH_WATER);
+            // Who gave room meanwhile did not see the mark.
+            held = atomic_load(&pool->held);
+            bytes = atomic_load(&pool->held_bytes);
         }
-    } else if (held <= pool->low_count && bytes <= pool->low_bytes) {
+    }
+    if (atomic_load(&pool->is_high) && held <= pool->low_count &&
+        bytes <= pool->low_bytes) {
         atomic_store(&pool->is_high, false);
         tell_water(pool, NWPOOL_LOW_WATER);
     }
