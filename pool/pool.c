@@ -300,8 +300,6 @@ nw_status nwpool_drain(nwpool *pool, uint32_t timeout_ms)
 // restarted afterwards. Caller holds the lock.
 static void take_everything(nwpool *pool, struct nw__job_list *out)
 {
-    pool->closed = true;
-    pool->destroying = true;
     nwpool__queue_take_all(pool, out);
     for (struct nwpool__worker *worker = pool->workers; worker != NULL;
          worker = worker->next) {
@@ -426,6 +424,9 @@ nw_status nwpool_destroy(nwpool *pool)
     NW_ASSERT(!nwpool__completion_is_current(pool));
 
     nw__mutex_lock(&pool->lock);
+    // From here on nobody takes the place of a worker that leaves.
+    pool->closed = true;
+    pool->destroying = true;
     if (tell_idle(pool) > 0) {
         wait_told(pool);
     }

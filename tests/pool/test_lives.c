@@ -211,3 +211,32 @@ Test(lives, workers_that_are_stuck_while_they_load_are_the_end_of_a_pool)
     destroy(pool);
     jam_fini(&jam);
 }
+
+// -- reload and destroy
+
+Test(lives, a_reload_ends_where_spares_were_still_starting)
+{
+    nwpool *pool =
+        pool_like("service.js", (nwpool_options){.workers = 1,
+                                                 .workers_min = NW_POOL_NO_MIN,
+                                                 .spares = 1,
+                                                 .on_event = on_pool_event});
+
+    expect_status(nwpool_reload(pool, NULL), NW_OK);
+    expect_told(NWPOOL_RELOADED, 0);
+    expect_status(nwpool_reload(pool, NULL), NW_OK);
+    destroy(pool);
+}
+
+Test(lives, a_pool_that_is_destroyed_starts_no_more_workers)
+{
+    nwpool *pool;
+
+    setenv("NW_TEST_FD", "2", 1);
+    pool = pool_like("service.js", (nwpool_options){.workers = 2,
+                                                    .tear_down = "tearDown",
+                                                    .on_event = on_pool_event});
+    expect_status(nwpool_warm_up(pool, 0, DEADLINE_MS), NW_OK);
+    destroy(pool);
+    cr_expect(eq(sz, told_of(NWPOOL_WORKER_STARTED), 2));
+}
