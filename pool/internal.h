@@ -203,6 +203,7 @@ struct nwpool__worker {
     bool was_ready;
     bool was_spare;
     bool told;       // To tear down and end.
+    bool timed;      // The clock has an entry to give it up.
     bool mourned;    // Among those in pool.mourned_count.
     bool alone;      // Runs a suspect, and nothing beside it.
     bool parked;     // Its heap is exhausted; its thread never goes on.

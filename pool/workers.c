@@ -87,14 +87,23 @@ static void tell(struct nwpool__worker *worker, nwpool_event_type type,
 
 // -- leaving
 
+static void arm_wedged(struct nwpool__worker *worker)
+{
+    if (!worker->timed) {
+        worker->timed = true;
+        nwpool__clock_add(worker->pool,
+                          nw__now_ns() + NW_POOL_WEDGE_MS * NW__NS_PER_MS,
+                          NWPOOL__AT_WEDGED, worker->number);
+    }
+}
+
 static void terminate(struct nwpool__worker *worker)
 {
     nwpool *pool = worker->pool;
 
     // Without memory for the command the clock asks again.
     if (nw__worker_terminate(worker->number) == NW_OK) {
-        nwpool__clock_add(pool, nw__now_ns() + NW_POOL_WEDGE_MS * NW__NS_PER_MS,
-                          NWPOOL__AT_WEDGED, worker->number);
+        arm_wedged(worker);
     } else {
         nwpool__clock_add(pool, nw__now_ns() + NW__NS_PER_MS, NWPOOL__AT_LEAVE,
                           worker->number);
@@ -184,6 +193,8 @@ void nwpool__worker_gone(struct nwpool__worker *worker,
 {
     vacate(worker);
     nwpool__worker_set_state(worker, NWPOOL__DYING);
+    // Its thread can be stuck after that, in the clean-up of an addon.
+    arm_wedged(worker);
     // One that was of no use may have to be replaced after a pause, which is
     // known with its exit.
     if (worker->lane->done == 0 && running->head == NULL && !worker->told &&
@@ -313,6 +324,8 @@ void nwpool__worker_give_up(struct nwpool__worker *worker,
         nwpool__queue_put_back(pool, &assigned);
     }
     nw__job_list_append(&worker->orphans, &running);
+    pool->mourned_count -= worker->mourned ? 1 : 0;
+    worker->mourned = false;
     nwpool__worker_set_state(worker, NWPOOL__WEDGED);
     tell(worker, NWPOOL_WORKER_WEDGED,
          worker->reason[0] != '\0' ? worker->reason

@@ -216,8 +216,8 @@ typedef struct nw_task_spec {
  *  before a pool fails. */
 #define NW_POOL_BOOT_FAILURES_MAX 3
 
-/** How long a worker may take to end once it was told to, before it is given
- *  up. */
+/** How long a worker may take to end once it was told to, or has begun to end
+ *  by itself, before it is given up. */
 #define NW_POOL_WEDGE_MS 2000
 
 /** What a task printed to process.stdout or process.stderr. Borrowed: dead once
@@ -372,7 +372,7 @@ typedef struct nwpool_options {
 
     /** Where callbacks run: on the thread that polls it, or on its uv_loop_t.
      *  NULL: the pool's own completion thread. The pool keeps nw_inbox_run()
-     *  and that loop going while tasks with callbacks have not ended. */
+     *  and that loop going while tasks have not ended. */
     nw_inbox *inbox;
 } nwpool_options;
 
@@ -473,9 +473,10 @@ typedef enum nw_cancel {
 } nw_cancel;
 
 /**
- * Cancel a task. It ends with NW_ECANCELED, unless it was only asked and returns
- * a value all the same. No other task is harmed, but for those that run on a
- * worker that has to be ended, which fail with NW_ECRASHED and that cause.
+ * Cancel a task. It ends with NW_ECANCELED, unless it returns a value before it
+ * is made to end, or was past its limit already. No other task is harmed, but
+ * for those that run on a worker that has to be ended, which fail with
+ * NW_ECRASHED and that cause. Canceled again, it ends by what comes first.
  *
  * @param how            where to begin.
  * @param escalation_ms  after so long the next one is tried. 0: as
