@@ -474,7 +474,9 @@ static nw_status reserve_each(nwpool *pool, const nw_task_spec *spec,
     size_t i = 0;
 
     for (; i < count && status == NW_OK; i++) {
-        status = reserve(pool, spec, message->size, &tasks[i]);
+        // Their bytes are counted when all are accepted.
+        status =
+            reserve(pool, spec, (uint64_t)message->size * (i + 1), &tasks[i]);
         if (status == NW_OK) {
             status = nw__message_copy(&tasks[i]->job.message, message);
             if (status != NW_OK) {
