@@ -199,6 +199,11 @@ void nwpool__balance(nwpool *pool, struct nwpool__errands *errands)
     if (pool->destroying || pool->failed) {
         return;
     }
+    // The last place may be given up while a worker that leaves still runs
+    // something, which then comes back.
+    if (pool->target == 0 && nwpool__has_waiting(pool)) {
+        pool->target = 1;
+    }
     while (pool->counts[NWPOOL__READY] < pool->target &&
            pool->counts[NWPOOL__SPARE] > 0) {
         promote(best_spare(pool), errands);
