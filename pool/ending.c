@@ -422,6 +422,11 @@ static nw_status cancel(nwpool *pool, struct nwpool__task *task, nw_cancel how,
         end_now(task, NW_ECANCELED, errands);
         return NW_OK;
     }
+    if (task->place == NWPOOL__ORPHANED) {
+        // Its worker's exit is on the way, and would have it run again.
+        atomic_compare_exchange_strong(&task->ending, &none, NW_ECANCELED);
+        return NW_OK;
+    }
     if (worker == NULL) {
         return NW_ENOENT;
     }
