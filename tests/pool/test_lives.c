@@ -82,6 +82,7 @@ Test(lives, what_is_for_a_worker_that_is_given_up_ends_with_it)
     expect_failure(take(pool, id), NW_ECRASHED, "that it was for");
     expect_failure(take(pool, stuck), NW_ECANCELED, "canceled");
     jam_clear(&jam);
+    eventually(stats_of(pool).wedged == 0);
     destroy(pool);
     jam_fini(&jam);
 }
