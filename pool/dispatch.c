@@ -203,6 +203,25 @@ static void steal(struct nwpool__worker *thief, struct nw__job_list *out)
     }
 }
 
+// Whether the worker takes nothing more until what it runs has ended, for the
+// sake of a task that has to run alone: one worker at a time does, so that such a
+// task does not wait for ever where all are always busy. Caller holds the lock.
+static bool makes_room(struct nwpool__worker *worker)
+{
+    nwpool *pool = worker->pool;
+
+    if (pool->suspects.head == NULL || worker->lane->busy == 0) {
+        if (pool->drainer == worker->number) {
+            pool->drainer = 0;
+        }
+        return false;
+    }
+    if (pool->drainer == 0) {
+        pool->drainer = worker->number;
+    }
+    return pool->drainer == worker->number;
+}
+
 // Caller holds the lock. False: nothing, and the lane is idle.
 static bool pull_ready(struct nwpool__worker *worker,
                        struct nwpool__errands *errands)
@@ -210,8 +229,8 @@ static bool pull_ready(struct nwpool__worker *worker,
     nwpool *pool = worker->pool;
     struct nw__job_list jobs = {0};
 
-    if (worker->alone && worker->lane->busy > 0) {
-        return false; // It is asked again when that has ended.
+    if ((worker->alone && worker->lane->busy > 0) || makes_room(worker)) {
+        return false; // It is asked again when a task of it has ended.
     }
     worker->alone = false;
     take(worker, &jobs);

@@ -301,6 +301,7 @@ struct nwpool {
     // -- protected by lock
     struct nwpool__queue queue;
     struct nw__job_list suspects; // That wait to be run alone.
+    uint32_t drainer; // Number of the worker that makes room for one; 0: none.
     struct nw__lane *idle; // Stack: the one that slept least is woken first.
     struct nwpool__worker *workers; // Oldest first.
     struct nwpool__worker *workers_last;

@@ -52,6 +52,10 @@ static nw_status check(const nwpool_options *options)
     if (options->module == NULL || options->module[0] == '\0') {
         return nw__fail(NW_EINVAL, "module is not set");
     }
+    if (options->escalation_ms == NW_WAIT_FOREVER) {
+        return nw__fail(NW_EINVAL, "escalation_ms is for ever: a task past its "
+                                   "limit would never end");
+    }
     if ((options->set_up != NULL && options->set_up[0] == '\0') ||
         (options->tear_down != NULL && options->tear_down[0] == '\0')) {
         return nw__fail(NW_EINVAL,

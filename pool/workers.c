@@ -126,6 +126,9 @@ static void vacate(struct nwpool__worker *worker)
         worker->due = NULL;
         pool->due_count--;
     }
+    if (pool->drainer == worker->number) {
+        pool->drainer = 0;
+    }
     nwpool__idle_remove(pool, worker->lane);
 }
 

@@ -222,6 +222,57 @@ Test(supervision, suspects_run_alone_and_the_culprit_is_found)
     destroy(pool);
 }
 
+// Neither do they wait for ever where a worker is never without a task.
+
+static atomic_bool steady;
+
+static void submit_steady(nwpool *pool);
+
+static void on_steady(const nw_result *result, void *user_data)
+{
+    (void)result;
+    if (atomic_load(&steady)) {
+        submit_steady(user_data);
+    }
+}
+
+static void submit_steady(nwpool *pool)
+{
+    static atomic_int turn; // They are never at their end at one time.
+    nw_doc *own = nw_doc_create();
+    const nw_value *ms =
+        nw_value_number(own, 20 + 13 * (atomic_fetch_add(&turn, 1) % 6));
+
+    submit_spec(pool,
+                (nw_task_spec){.function = "sleep",
+                               .arguments = &ms,
+                               .argument_count = 1,
+                               .on_done = on_steady,
+                               .user_data = pool},
+                NULL);
+    nw_doc_destroy(own);
+}
+
+Test(supervision, a_suspect_gets_its_turn_where_all_are_always_busy)
+{
+    nwpool *pool = pool_like(
+        "service.js",
+        (nwpool_options){.workers = 1, .concurrency = 32, .spares = 1});
+
+    // The spare that takes over is busy before the cause of the death is known.
+    expect_status(nwpool_warm_up(pool, 2, DEADLINE_MS), NW_OK);
+    atomic_store(&steady, true);
+    for (int i = 0; i < 60; i++) {
+        submit_steady(pool);
+        pause_ms(1);
+    }
+    expect_value(take(pool, submit_crashing(pool, 1, 1)), "2");
+    atomic_store(&steady, false);
+    unlink(scratch_file);
+    drain(pool);
+    destroy(pool);
+}
+
 Test(supervision, what_moves_cannot_be_run_again)
 {
     nwpool *pool = pool_of("service.js", 1);
