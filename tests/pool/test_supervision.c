@@ -289,6 +289,8 @@ Test(supervision, what_moves_cannot_be_run_again)
                   NW_EINVAL);
     expect_says(nw_status_detail(), "retries");
     cr_expect(eq(int, atomic_load(&lender.released), 0));
+    nw_doc_reset(doc);
+    cr_expect(eq(int, atomic_load(&lender.released), 1));
     destroy(pool);
 }
 
