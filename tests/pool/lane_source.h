@@ -48,8 +48,9 @@ const nw_error *lane_error(struct lane_task *task, nw_status status);
 // That lane_value() is so as nw_test_text() writes it.
 void expect_lane_value(struct lane_task *task, const char *expected);
 
-// Takes a running task away from the worker: it must still be there.
+// Takes a running task away from the worker: it must still be there, or it may.
 void lane_take(struct lane_task *task);
+bool lane_try_take(struct lane_task *task);
 
 // Waits until lane.js has logged something, and then that.
 void expect_log(const char *expected);

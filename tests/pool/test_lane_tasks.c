@@ -415,6 +415,78 @@ Test(lane_tasks, one_that_was_taken_is_aborted_too)
     cr_expect(not(lane_ended(task)));
 }
 
+// -- everything at once
+
+#define MANY 1200
+
+static struct lane_task *submit_any(int i)
+{
+    switch (i % 6) {
+    case 0:
+        return lane_submit("inc", number(i), NULL);
+    case 1:
+        return lane_submit("ids", NULL);
+    case 2:
+        return lane_submit("sends", number(1), number(2), NULL);
+    case 3:
+        return lane_submit("countsSlowly", number(3), NULL);
+    case 4:
+        return lane_submit("abortedPause", NULL);
+    default:
+        return lane_submit("throws", NULL);
+    }
+}
+
+// Each ends once, or not at all when it was taken; lane_source.c looks.
+static void expect_order_in_chaos(uint32_t concurrency)
+{
+    static struct lane_task *tasks[MANY];
+    unsigned random = 1;
+    bool all_ended = false;
+    int taken = 0;
+
+    start(concurrency);
+    for (int i = 0; i < MANY; i++) {
+        tasks[i] = submit_any(i);
+    }
+    // Those of one kind end by nothing but an abort.
+    while (!all_ended) {
+        all_ended = true;
+        for (int i = 0; i < MANY; i++) {
+            if (lane_ended(tasks[i]) || tasks[i]->taken) {
+                continue;
+            }
+            all_ended = false;
+            random = random * 1103515245 + 12345;
+            if ((random >> 16 & 3) == 0) {
+                lane_ask(NW__LANE_ABORT, tasks[i], "at random");
+                if ((random >> 18 & 1) != 0 && lane_try_take(tasks[i])) {
+                    taken++;
+                    // It may have started just now, and been deaf before.
+                    lane_ask(NW__LANE_ABORT, tasks[i], "again");
+                }
+            }
+        }
+        pause_ms(1);
+    }
+    cr_expect(gt(int, taken, 0));
+    expect_lane_value(lane_submit("inc", number(1), NULL), "2");
+    lane_ask(NW__LANE_END, NULL, NULL);
+    expect_exit(0);
+    cr_expect(eq(ptr, lane_next_dead(true), NULL));
+    cr_expect(eq(ptr, lane_next_dead(false), NULL));
+}
+
+Test(lane_tasks, each_ends_once_in_spite_of_all)
+{
+    expect_order_in_chaos(1);
+}
+
+Test(lane_tasks, each_of_several_ends_once_in_spite_of_all)
+{
+    expect_order_in_chaos(5);
+}
+
 // -- death
 
 Test(lane_tasks, a_worker_that_exits_hands_over_all_it_ran)
