@@ -104,7 +104,7 @@ exports.endless = {
         return JSON.parse('[1]', spin);
     },
     deep() {
-        return recurse(3000);
+        return recurse(1000);
     },
     webAssembly() {
         const module = new WebAssembly.Module(endlessModule);
