@@ -5,9 +5,9 @@
 //
 // First the only worker is held and 100,000 tasks with a number as argument are
 // queued: the bytes for each, as the allocator counts them and as the system
-// does, in a second turn so that what is kept for reuse is there; once plain
-// and once with a run limit. Then MILLIONS million plain tasks run, 1,024 at a
-// time, with the resident memory after each tenth of them.
+// does, in a second turn so that what is kept for reuse is there; plain, with a
+// run limit, and with an expiry. Then MILLIONS million plain tasks run, 1,024 at
+// a time, with the resident memory after each tenth of them.
 
 #include <malloc.h>
 #include <pthread.h>
@@ -102,14 +102,15 @@ static void hold(void)
     } while (stats.running == 0);
 }
 
-static void queue_many(uint32_t run_limit_ms, double *allocated,
-                       double *resident)
+static void queue_many(uint32_t run_limit_ms, uint32_t expiry_ms,
+                       double *allocated, double *resident)
 {
     nw_task_spec spec = {.struct_size = sizeof(spec),
                          .function = "inc",
                          .arguments = &number,
                          .argument_count = 1,
                          .run_limit_ms = run_limit_ms,
+                         .expiry_ms = expiry_ms,
                          .on_done = on_done};
 
     hold();
@@ -126,12 +127,12 @@ static void queue_many(uint32_t run_limit_ms, double *allocated,
     drain();
 }
 
-static void queued(const char *label, uint32_t run_limit_ms)
+static void queued(const char *label, uint32_t run_limit_ms, uint32_t expiry_ms)
 {
     double first, again, resident, ignored;
 
-    queue_many(run_limit_ms, &first, &resident);
-    queue_many(run_limit_ms, &again, &ignored);
+    queue_many(run_limit_ms, expiry_ms, &first, &resident);
+    queue_many(run_limit_ms, expiry_ms, &again, &ignored);
     printf("%-44s %9.0f bytes, resident %.0f; the second time %.0f more\n",
            label, first, resident, again);
 }
@@ -235,8 +236,9 @@ int main(int argc, char **argv)
     bench_print_machine();
     printf("Node.js %s; the record of a task: %zu bytes\n",
            nw_runtime_node_version(), sizeof(struct nwpool__task));
-    queued("a plain task that waits", 0);
-    queued("one with a run limit", 1000);
+    queued("a plain task that waits", 0, 0);
+    queued("one with a run limit", 1000, 0);
+    queued("one that expires", 0, WAIT_MS);
     flat(millions);
     nwpool_destroy(pool);
     nw_shared_unref(memory);

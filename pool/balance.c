@@ -287,8 +287,9 @@ void nwpool__look_at_idle(struct nwpool__worker *worker, uint64_t now_ns,
 
 // -- recycling
 
-const char *nwpool__recycle_reason(const struct nwpool__worker *worker,
-                                   uint64_t now_ns)
+// Which limit the worker has reached; NULL: none.
+static const char *recycle_reason(const struct nwpool__worker *worker,
+                                  uint64_t now_ns)
 {
     const nwpool_options *options = &worker->pool->options;
 
@@ -318,7 +319,7 @@ bool nwpool__is_due(struct nwpool__worker *worker, uint64_t now_ns,
     const char *reason = worker->due;
 
     if (reason == NULL) {
-        reason = nwpool__recycle_reason(worker, now_ns);
+        reason = recycle_reason(worker, now_ns);
         if (reason == NULL) {
             return false;
         }

@@ -4,18 +4,21 @@
 // and nothing happens. So nothing has to be taken out, and nothing points at
 // what may be freed.
 //
-// Room for the entries is made when a task is accepted, so that adding one never
-// fails: those of what is gone make place when it is needed.
+// Room for the entries is made when a task is accepted or a worker started, so
+// that adding one never fails: those of what is gone make place when it is
+// needed. Limits and steps are for tasks that are with a worker, so their room is
+// the worker's, and what waits costs an entry only if it can expire.
 //
 // Lock order: pool.lock > the timers' own.
 
 #include "pool/internal.h"
 
-// Most entries that are of any use: for a task its expiry, its limit, and one
-// step of its end; for a worker each type once; and those that have no id.
-#define ENTRIES_OF_TASK   3
+// Most entries that are of any use: for a task with a worker its limit and one
+// step of its end, for a worker each type once, and those that have no id.
 #define ENTRIES_OF_WORKER 5
 #define ENTRIES_OF_POOL   8
+
+#define CAPACITY_MIN 64
 
 static void swap(struct nwpool__deadline *a, struct nwpool__deadline *b)
 {
@@ -68,11 +71,16 @@ static struct nwpool__deadline pop(struct nwpool__clock *clock)
 
 // -- room
 
+static bool is_step(enum nwpool__deadline_type type)
+{
+    return type == NWPOOL__AT_ESCALATE || type == NWPOOL__AT_INTERRUPT ||
+           type == NWPOOL__AT_END;
+}
+
 static bool is_of_task(enum nwpool__deadline_type type)
 {
     return type == NWPOOL__AT_EXPIRY || type == NWPOOL__AT_LIMIT ||
-           type == NWPOOL__AT_ESCALATE || type == NWPOOL__AT_INTERRUPT ||
-           type == NWPOOL__AT_END;
+           is_step(type);
 }
 
 static bool is_of_worker(enum nwpool__deadline_type type)
@@ -82,10 +90,11 @@ static bool is_of_worker(enum nwpool__deadline_type type)
            type == NWPOOL__AT_AGE;
 }
 
+// One that is of none is forgotten: the task knows of it no more.
 static bool is_of_use(const nwpool *pool,
                       const struct nwpool__deadline *deadline)
 {
-    const struct nwpool__task *task;
+    struct nwpool__task *task;
 
     if (is_of_worker(deadline->type)) {
         return nwpool__worker_find(pool, (uint32_t)deadline->id) != NULL;
@@ -94,10 +103,22 @@ static bool is_of_use(const nwpool *pool,
         return true;
     }
     task = nwpool__table_find(pool, deadline->id);
-    if (task == NULL || task->place == NWPOOL__ENDED) {
+    if (task == NULL || task->place == NWPOOL__ENDED ||
+        atomic_load(&task->settled)) {
         return false;
     }
-    return deadline->type != NWPOOL__AT_EXPIRY || !task->suspect;
+    if (deadline->type == NWPOOL__AT_EXPIRY) {
+        return !task->suspect;
+    }
+    if (task->place == NWPOOL__IN_LANE) {
+        return true;
+    }
+    if (deadline->type == NWPOOL__AT_LIMIT) {
+        task->limit_armed = false;
+    } else {
+        task->extra->step_armed = false;
+    }
+    return false;
 }
 
 static void compact(nwpool *pool)
@@ -116,23 +137,24 @@ static void compact(nwpool *pool)
     }
 }
 
-bool nwpool__clock_reserve(nwpool *pool, uint32_t tasks)
+bool nwpool__clock_reserve(nwpool *pool, uint32_t more)
 {
     struct nwpool__clock *clock = &pool->clock;
-    // Twice what is of use: so at least half of it is free after a compaction,
-    // and those are paid for by as many entries.
-    uint64_t needed =
-        2 * ((uint64_t)ENTRIES_OF_TASK * tasks +
-             (uint64_t)ENTRIES_OF_WORKER * (pool->live_count + 1) +
-             ENTRIES_OF_POOL);
+    uint64_t of_worker = ENTRIES_OF_WORKER + 2 * ((uint64_t)NWPOOL__BATCH_MAX +
+                                                  pool->options.concurrency);
+    uint64_t of_use = (uint64_t)pool->clock_room + more + ENTRIES_OF_POOL +
+                      of_worker * (pool->live_count + 1);
+    // A quarter more: so much at least is free after a compaction, which
+    // therefore looks at five entries or fewer for each that was added.
+    uint64_t needed = of_use + of_use / 4;
+    uint64_t capacity = clock->capacity + clock->capacity / 4;
     struct nwpool__deadline *larger;
-    uint64_t capacity = clock->capacity > 0 ? clock->capacity : 64;
 
     if (needed <= clock->capacity) {
         return true;
     }
-    while (capacity < needed) {
-        capacity *= 2;
+    if (capacity < needed) {
+        capacity = needed > CAPACITY_MIN ? needed : CAPACITY_MIN;
     }
     larger = nw__realloc(clock->heap, (size_t)capacity * sizeof(*larger));
     if (larger == NULL) {
@@ -163,18 +185,12 @@ void nwpool__clock_add(nwpool *pool, uint64_t at_ns,
     }
     NW_ASSERT(clock->count < clock->capacity);
     clock->heap[clock->count] =
-        (struct nwpool__deadline){.at_ns = at_ns, .id = id, .type = type};
+        (struct nwpool__deadline){.at_ns = at_ns, .type = type, .id = id};
     clock->count++;
     sift_up(clock, clock->count - 1);
     if (clock->heap[0].type == type && clock->heap[0].id == id) {
         set_timer(pool);
     }
-}
-
-static bool is_step(enum nwpool__deadline_type type)
-{
-    return type == NWPOOL__AT_ESCALATE || type == NWPOOL__AT_INTERRUPT ||
-           type == NWPOOL__AT_END;
 }
 
 void nwpool__clock_drop_step(nwpool *pool, uint64_t id)

@@ -202,10 +202,10 @@ void nwpool__finish(nwpool *pool, struct nw__job *job)
         hooks->task_ended(job->id, job->function_name, job->worker, job->status,
                           job->ended_ns);
     }
-    if (task->on_done != NULL) {
-        push_finished(pool, job);
-    } else {
+    if (task->kept) {
         keep(pool, task);
+    } else {
+        push_finished(pool, job);
     }
 }
 
@@ -463,7 +463,7 @@ static struct nwpool__task *kept_find(const nwpool *pool, uint64_t id)
 {
     struct nwpool__task *task = nwpool__table_find(pool, id);
 
-    return task != NULL && task->on_done == NULL && !task->taken ? task : NULL;
+    return task != NULL && task->kept && !task->taken ? task : NULL;
 }
 
 // Caller holds the lock, and owns the task with NW_OK.

@@ -19,8 +19,7 @@
 #include "src/hooks.h"
 
 // Work that a lane takes at a time.
-#define BATCH_NS  100000
-#define BATCH_MAX 128
+#define BATCH_NS 100000
 
 // -- errands
 
@@ -145,8 +144,8 @@ static uint32_t batch_size(const nwpool *pool, const struct nw__lane *lane)
     if (lane->busy > 0 || size == 0) {
         return 1;
     }
-    if (size > BATCH_MAX) {
-        size = BATCH_MAX;
+    if (size > NWPOOL__BATCH_MAX) {
+        size = NWPOOL__BATCH_MAX;
     }
     return size < share ? size : (share > 0 ? share : 1);
 }
@@ -155,20 +154,19 @@ void nwpool__assign(struct nwpool__worker *worker, struct nw__job *job,
                     uint64_t *now_ns, struct nw__job_list *out)
 {
     struct nwpool__task *task = nwpool__task_of(job);
-    struct nwpool__extra *extra = task->extra;
 
     task->place = NWPOOL__IN_LANE;
     task->worker = worker->number;
     nw__job_list_push(out, job);
-    if (extra == NULL || extra->run_limit_ms == 0 || extra->limit_armed) {
+    if (task->run_limit_ms == 0 || task->limit_armed) {
         return;
     }
     if (*now_ns == 0) {
         *now_ns = nw__now_ns();
     }
-    extra->limit_armed = true;
+    task->limit_armed = true;
     nwpool__clock_add(worker->pool,
-                      *now_ns + extra->run_limit_ms * NW__NS_PER_MS,
+                      *now_ns + task->run_limit_ms * NW__NS_PER_MS,
                       NWPOOL__AT_LIMIT, job->id);
 }
 
@@ -297,6 +295,7 @@ static void settled(void *owner, struct nw__lane *lane, struct nw__job *job)
     // at once, which is when a large batch would hurt.
     lane->task_ns = (uint32_t)(lane->task_ns / 2 + run_ns / 2 + 1);
     lane->done++;
+    atomic_store(&nwpool__task_of(job)->settled, true);
     nwpool__settle_ending(nwpool__task_of(job));
     nwpool__finish(worker->pool, job);
 }

@@ -26,11 +26,11 @@ void nwpool__ending_text(const struct nwpool__task *task, char *text,
 {
     int status = atomic_load(&task->ending);
 
-    if (status == NW_ETIMEDOUT && task->extra != NULL) {
+    if (status == NW_ETIMEDOUT) {
         snprintf(text, size,
                  "task %llu (%s) ran longer than its limit of %u ms",
                  (unsigned long long)task->job.id, task->job.function_name,
-                 task->extra->run_limit_ms);
+                 task->run_limit_ms);
     } else {
         snprintf(text, size, "task %llu (%s) was canceled",
                  (unsigned long long)task->job.id, task->job.function_name);
@@ -317,6 +317,12 @@ void nwpool__on_expiry(nwpool *pool, uint64_t id,
     nwpool__end_task(task, NW_EEXPIRED, text, NULL, errands);
 }
 
+static void arm_limit(nwpool *pool, struct nwpool__task *task, uint64_t at_ns)
+{
+    task->limit_armed = true;
+    nwpool__clock_add(pool, at_ns, NWPOOL__AT_LIMIT, task->job.id);
+}
+
 void nwpool__on_limit(nwpool *pool, uint64_t id, uint64_t now_ns,
                       struct nwpool__errands *errands)
 {
@@ -328,18 +334,21 @@ void nwpool__on_limit(nwpool *pool, uint64_t id, uint64_t now_ns,
     if (task == NULL) {
         return;
     }
-    task->extra->limit_armed = false;
+    task->limit_armed = false;
     worker = worker_of(pool, task);
     if (worker == NULL) {
         return;
     }
-    limit_ns = task->extra->run_limit_ms * NW__NS_PER_MS;
+    limit_ns = task->run_limit_ms * NW__NS_PER_MS;
     if (!nw__lane_started(worker->lane, &task->job, &started_ns)) {
         started_ns = now_ns; // Not yet, or it has just ended.
     }
     if (now_ns < started_ns + limit_ns) {
-        task->extra->limit_armed = true;
-        nwpool__clock_add(pool, started_ns + limit_ns, NWPOOL__AT_LIMIT, id);
+        arm_limit(pool, task, started_ns + limit_ns);
+        return;
+    }
+    if (nwpool__task_extra(task) == NULL) {
+        arm_limit(pool, task, now_ns + NWPOOL__NO_MEMORY_MS * NW__NS_PER_MS);
         return;
     }
     // One that was only asked to end does not run on for ever either.
@@ -437,13 +446,8 @@ static nw_status cancel(nwpool *pool, struct nwpool__task *task, nw_cancel how,
     if (!nw__lane_started(worker->lane, &task->job, NULL)) {
         return NW_ENOENT; // It has ended and is on its way.
     }
-    if (nwpool__task_extra(task) == NULL ||
-        !nwpool__clock_reserve(pool, pool->timed_count + 1)) {
+    if (nwpool__task_extra(task) == NULL) {
         return NW_ENOMEM;
-    }
-    if (!task->counted) {
-        task->counted = true;
-        pool->timed_count++;
     }
     is_first =
         atomic_compare_exchange_strong(&task->ending, &none, NW_ECANCELED);

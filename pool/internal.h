@@ -66,8 +66,15 @@
 // has one more fails.
 #define NWPOOL__PARKED_MAX 8
 
+// Most tasks that a worker takes at a time.
+#define NWPOOL__BATCH_MAX 128
+
 // How long a script that cannot be interrupted just now is left alone.
 #define NWPOOL__INTERRUPT_AGAIN_US 500
+
+// How long after there was no memory to end a task that is past its limit it is
+// tried again.
+#define NWPOOL__NO_MEMORY_MS 10
 
 // How long a script may take to say where it is before its worker is ended; and
 // how often it is looked whether it has.
@@ -91,7 +98,6 @@ enum nwpool__place {
 // What few tasks need.
 struct nwpool__extra {
     // -- immutable after submission
-    uint32_t run_limit_ms; // 0: none.
     uint32_t retries;
     nw_sent_cb *on_sent;
     struct nw__message arguments; // A copy, if it may be run again.
@@ -102,7 +108,6 @@ struct nwpool__extra {
     uint8_t step;          // An nw_cancel, once it is `ending`.
     bool is_ending;        // The first step was taken.
     bool step_armed;       // The clock has an entry for the next.
-    bool limit_armed;      // The clock has an entry for its limit.
     uint32_t sent_waiting; // Values that wait for the callback.
     size_t sent_bytes;     // And their bytes.
     uint64_t sent_count;   // All of them.
@@ -113,27 +118,33 @@ struct nwpool__task {
     struct nw__job job; // First: a job of ours is a task.
 
     // -- immutable after submission
-    nw_result_cb *on_done; // NULL: the result is kept.
-    void *user_data;
-    uint64_t accepted_ns;
-    uint32_t bytes; // Of its arguments, at most UINT32_MAX.
+    bool kept; // Its result, for nwpool_wait().
     int8_t priority;
-    bool counted; // Among those that need the clock.
+    uint8_t room;          // Entries of the clock that are its own.
+    uint8_t crashes;       // Workers that died of it, perhaps. By pool.lock.
+    uint32_t run_limit_ms; // 0: none.
+    uint64_t accepted_ns;
+    uint32_t bytes;  // Of its arguments, at most UINT32_MAX.
+    uint32_t worker; // In whose lane it is or was. By pool.lock.
+    void *user_data;
+    union {
+        nw_result_cb *on_done;
+        struct nwpool__waiter *waiter; // If it is `kept`. By pool.lock.
+    };
 
     // -- protected by pool.lock
-    uint8_t place;
-    bool finished;               // Kept, to be taken.
-    bool taken;                  // By nwpool_wait(), which still reads it.
-    bool result_waits;           // Until what it has sent is delivered.
-    bool suspect;                // To be run alone.
-    uint8_t crashes;             // Workers that died of it, perhaps.
-    uint32_t worker;             // In whose lane it is or was.
     struct nwpool__extra *extra; // NULL: none of it.
     struct nwpool__task *table_next;
-    struct nwpool__waiter *waiter;
+    uint8_t place;
+    bool finished : 1;     // Kept, to be taken.
+    bool taken : 1;        // By nwpool_wait(), which still reads it.
+    bool result_waits : 1; // Until what it has sent is delivered.
+    bool suspect : 1;      // To be run alone.
+    bool limit_armed : 1;  // The clock has an entry for its limit.
 
-    // -- by itself
-    _Atomic int ending; // The status it is to end with, or NW_OK.
+    // -- by themselves
+    _Atomic bool settled; // Its worker is done with it.
+    _Atomic int ending;   // The status it is to end with, or NW_OK.
 };
 
 static inline struct nwpool__task *nwpool__task_of(struct nw__job *job)
@@ -217,6 +228,7 @@ struct nwpool__worker {
 
 // -- deadlines
 
+// At most 16: see below.
 enum nwpool__deadline_type {
     NWPOOL__AT_EXPIRY,    // id: task
     NWPOOL__AT_LIMIT,     // task
@@ -233,10 +245,11 @@ enum nwpool__deadline_type {
     NWPOOL__AT_HEALTH
 };
 
+// Small, as there can be one for each task that waits.
 struct nwpool__deadline {
     uint64_t at_ns;
-    uint64_t id;
-    enum nwpool__deadline_type type;
+    uint64_t type : 4; // An nwpool__deadline_type.
+    uint64_t id : 60;  // A million tasks a second reach that in 36,000 years.
 };
 
 // A binary heap. Entries of what is over stay until their time or until room is
@@ -314,7 +327,7 @@ struct nwpool {
     uint32_t vacant_count;
 
     struct nwpool__clock clock;
-    uint32_t timed_count; // Tasks that need it.
+    uint32_t clock_room; // Entries that tasks have room of their own for.
     bool grow_armed;
     bool restart_armed;
     bool health_armed;
@@ -481,9 +494,6 @@ void nwpool__grow(nwpool *pool, uint64_t now_ns,
                   struct nwpool__errands *errands);
 void nwpool__look_at_idle(struct nwpool__worker *worker, uint64_t now_ns,
                           struct nwpool__errands *errands);
-// Which limit of recycling the worker has reached; NULL: none.
-const char *nwpool__recycle_reason(const struct nwpool__worker *worker,
-                                   uint64_t now_ns);
 // It is to be replaced; true when it should retire now.
 bool nwpool__is_due(struct nwpool__worker *worker, uint64_t now_ns,
                     struct nwpool__errands *errands);
@@ -524,9 +534,9 @@ void nwpool__ending_text(const struct nwpool__task *task, char *text,
 
 // -- clock.c. Caller holds the lock.
 
-// Makes sure that the entries of so many tasks, and of all workers, have room.
-// False without memory.
-bool nwpool__clock_reserve(nwpool *pool, uint32_t tasks);
+// Makes sure that all entries that tasks need, `more` than now, and those of one
+// worker more, have room. False without memory.
+bool nwpool__clock_reserve(nwpool *pool, uint32_t more);
 void nwpool__clock_add(nwpool *pool, uint64_t at_ns,
                        enum nwpool__deadline_type type, uint64_t id);
 // Takes out the step of a task's end that is armed. Linear.

@@ -97,40 +97,41 @@ static nw_status wait_for_room(nwpool *pool, uint64_t bytes, uint32_t wait_ms)
 
 static bool needs_extra(const nw_task_spec *spec)
 {
-    return spec->run_limit_ms != NW_WAIT_FOREVER || spec->retries > 0 ||
-           spec->on_sent != NULL;
+    return spec->retries > 0 || spec->on_sent != NULL;
 }
 
-static nw_status fill_extra(nwpool *pool, const nw_task_spec *spec,
-                            struct nwpool__task *task)
+static nw_status fill_extra(const nw_task_spec *spec, struct nwpool__task *task)
 {
-    bool timed = spec->run_limit_ms != NW_WAIT_FOREVER ||
-                 spec->expiry_ms != NW_WAIT_FOREVER;
-
     if (needs_extra(spec)) {
         struct nwpool__extra *extra = nwpool__task_extra(task);
 
         if (extra == NULL) {
             return NW_ENOMEM;
         }
-        extra->run_limit_ms =
-            spec->run_limit_ms == NW_WAIT_FOREVER ? 0 : spec->run_limit_ms;
         extra->retries = spec->retries;
         extra->on_sent = spec->on_sent;
     }
-    if (timed) {
-        if (!nwpool__clock_reserve(pool, pool->timed_count + 1)) {
-            return NW_ENOMEM;
-        }
-        task->counted = true;
-        pool->timed_count++;
+    return NW_OK;
+}
+
+// What is pinned is with its worker beside all that the worker takes itself.
+static nw_status reserve_clock(nwpool *pool, struct nwpool__task *task,
+                               const nw_task_spec *spec, bool is_pinned)
+{
+    uint32_t room =
+        (spec->expiry_ms != NW_WAIT_FOREVER ? 1 : 0) + (is_pinned ? 2 : 0);
+
+    if (room > 0 && !nwpool__clock_reserve(pool, room)) {
+        return NW_ENOMEM;
     }
+    task->room = (uint8_t)room;
+    pool->clock_room += room;
     return NW_OK;
 }
 
 // Everything that can be refused is refused here; what follows is accepted.
 static nw_status reserve(nwpool *pool, const nw_task_spec *spec, uint64_t bytes,
-                         struct nwpool__task **out)
+                         bool is_pinned, struct nwpool__task **out)
 {
     const char *name = spec->function != NULL ? spec->function : "default";
     struct nwpool__task *task;
@@ -148,7 +149,10 @@ static nw_status reserve(nwpool *pool, const nw_task_spec *spec, uint64_t bytes,
     if (task == NULL) {
         return NW_ENOMEM;
     }
-    status = fill_extra(pool, spec, task);
+    status = fill_extra(spec, task);
+    if (status == NW_OK) {
+        status = reserve_clock(pool, task, spec, is_pinned);
+    }
     if (status != NW_OK) {
         nwpool__task_release(pool, task);
         return status;
@@ -158,6 +162,9 @@ static nw_status reserve(nwpool *pool, const nw_task_spec *spec, uint64_t bytes,
     task->job.interruptible = spec->interruptible == NW_INTERRUPT_AS_POOL
                                   ? pool->options.interruptible
                                   : spec->interruptible == NW_INTERRUPT_YES;
+    task->run_limit_ms =
+        spec->run_limit_ms == NW_WAIT_FOREVER ? 0 : spec->run_limit_ms;
+    task->kept = spec->on_done == NULL;
     task->on_done = spec->on_done;
     task->user_data = spec->user_data;
     task->priority = (int8_t)spec->priority;
@@ -257,7 +264,7 @@ static nw_status submit_plain(nwpool *pool, const nw_task_spec *spec,
         return status;
     }
     nw__mutex_lock(&pool->lock);
-    status = reserve(pool, spec, nwpool__message_bytes(&message), &task);
+    status = reserve(pool, spec, nwpool__message_bytes(&message), false, &task);
     if (status == NW_OK && spec->retries > 0) {
         status = nw__message_copy(&task->extra->arguments, &message);
         if (status != NW_OK) {
@@ -284,7 +291,7 @@ static nw_status submit_moving(nwpool *pool, const nw_task_spec *spec,
     nw_status status;
 
     nw__mutex_lock(&pool->lock);
-    status = reserve(pool, spec, 0, &task);
+    status = reserve(pool, spec, 0, false, &task);
     nw__mutex_unlock(&pool->lock);
     if (status != NW_OK) {
         return status;
@@ -475,8 +482,8 @@ static nw_status reserve_each(nwpool *pool, const nw_task_spec *spec,
 
     for (; i < count && status == NW_OK; i++) {
         // Their bytes are counted when all are accepted.
-        status =
-            reserve(pool, spec, (uint64_t)message->size * (i + 1), &tasks[i]);
+        status = reserve(pool, spec, (uint64_t)message->size * (i + 1), true,
+                         &tasks[i]);
         if (status == NW_OK) {
             status = nw__message_copy(&tasks[i]->job.message, message);
             if (status != NW_OK) {

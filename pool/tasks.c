@@ -68,7 +68,7 @@ void nwpool__task_release(nwpool *pool, struct nwpool__task *task)
     if (task->job.id != 0) {
         table_remove(pool, task);
     }
-    pool->timed_count -= task->counted ? 1 : 0;
+    pool->clock_room -= task->room;
     free_extra(task);
     if (pool->free_count == NWPOOL__FREE_TASKS_MAX) {
         nw__free(task);

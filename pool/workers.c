@@ -704,7 +704,7 @@ nw_status nwpool__worker_start(nwpool *pool)
     struct nw__command *start;
     nw_status status;
 
-    if (!nwpool__clock_reserve(pool, pool->timed_count)) {
+    if (!nwpool__clock_reserve(pool, 0)) {
         return NW_ENOMEM;
     }
     worker = create(pool);
