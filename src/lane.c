@@ -450,7 +450,6 @@ static void start_job(struct nw__lane *lane, struct nw__job *job,
     out->id = job->id;
     out->function_name = job->function_name;
     out->function = job->function;
-    out->interruptible = job->interruptible;
     out->started_ns = now_ns;
     nw__message_move(&out->arguments, &job->message);
 }
@@ -524,22 +523,30 @@ struct nw__lane_request *nw__lane_requests(struct nw__lane *lane)
     return requests;
 }
 
-void nw__lane_detach(struct nw__lane *lane)
+// Nobody reaches the worker any more. False when its jobs were taken before.
+static bool cut_off(struct nw__lane *lane, struct nw__job_list *assigned,
+                    struct nw__job_list *running)
 {
     struct nw__lane_request *requests;
-    struct nw__job_list assigned;
-    struct nw__job_list running;
     bool first;
 
     nw__mutex_lock(&lane->lock);
     first = !lane->closed;
     lane->wake = NULL;
     lane->script = NULL;
-    requests = take_all(lane, &assigned, &running);
+    requests = take_all(lane, assigned, running);
     nw__mutex_unlock(&lane->lock);
 
     free_requests(requests);
-    if (first) {
+    return first;
+}
+
+void nw__lane_detach(struct nw__lane *lane)
+{
+    struct nw__job_list assigned;
+    struct nw__job_list running;
+
+    if (cut_off(lane, &assigned, &running)) {
         lane->source->died(lane->owner, lane, &assigned, &running);
     }
     nw__lane_unref(lane);
@@ -547,20 +554,10 @@ void nw__lane_detach(struct nw__lane *lane)
 
 void nw__lane_park(struct nw__lane *lane, uint32_t parked)
 {
-    struct nw__lane_request *requests;
     struct nw__job_list assigned;
     struct nw__job_list running;
-    bool first;
 
-    nw__mutex_lock(&lane->lock);
-    first = !lane->closed;
-    lane->wake = NULL;
-    lane->script = NULL;
-    requests = take_all(lane, &assigned, &running);
-    nw__mutex_unlock(&lane->lock);
-
-    free_requests(requests);
-    if (first) {
+    if (cut_off(lane, &assigned, &running)) {
         lane->source->parked(lane->owner, lane, &assigned, &running, parked);
     }
 }

@@ -57,7 +57,6 @@ struct nw__run {
     uint64_t id;
     const char *function_name;
     uint32_t function;
-    bool interruptible;
     uint64_t started_ns;
     struct nw__message arguments;
 };

@@ -498,19 +498,6 @@ Test(lane, runs_as_many_as_it_may)
     cr_expect(eq(int, settlements, 4));
 }
 
-Test(lane, tells_the_worker_what_may_be_interrupted)
-{
-    struct nw__run runs[2];
-
-    run_several(2);
-    jobs[1].interruptible = true;
-    push(0, 2);
-    start_next(&runs[0]);
-    start_next(&runs[1]);
-    cr_expect(not(runs[0].interruptible));
-    cr_expect(runs[1].interruptible);
-}
-
 Test(lane, keeps_the_room_of_a_job_that_was_taken)
 {
     uint64_t assigned = 0, running = 0;
