@@ -7,6 +7,8 @@
 
 #include <nwpool/error.h>
 
+#include "tests/random.h"
+
 #define DEPTH_MAX      10
 #define WIDTH_MAX      7
 #define TEXT_SIZE      1024
@@ -21,14 +23,9 @@ static nw_value *any(struct nw_maker *maker, unsigned depth);
 
 // -- numbers
 
-// splitmix64 (Steele, Lea, Flood).
 uint64_t nw_make_bits(struct nw_maker *maker)
 {
-    uint64_t z = maker->state += 0x9E3779B97F4A7C15u;
-
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
+    return random_next(&maker->state);
 }
 
 unsigned nw_make_below(struct nw_maker *maker, unsigned limit)

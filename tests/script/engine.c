@@ -25,6 +25,7 @@
 #include "src/lane.h"
 #include "src/registry.h"
 #include "src/wire.h"
+#include "tests/random.h"
 
 #define PLAYER_STACK_SIZE ((size_t)1 << 20)
 
@@ -94,7 +95,7 @@ static struct {
     // -- control thread only
     struct player *players;
 
-    atomic_uint_fast64_t random_state;
+    _Atomic uint64_t random_state;
     atomic_uint parked;
 } engine = {.lock = NW__MUTEX_INIT};
 
@@ -125,14 +126,9 @@ void nw__script_release(bool for_good)
     nw__mutex_unlock(&engine.lock);
 }
 
-// splitmix64 (Steele, Lea, Flood).
 static bool once_in(unsigned n)
 {
-    uint64_t z = atomic_fetch_add(&engine.random_state, 0x9E3779B97F4A7C15u);
-
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return (z ^ (z >> 31)) % n == 0;
+    return random_next_shared(&engine.random_state) % n == 0;
 }
 
 static void wait_released(void)

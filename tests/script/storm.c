@@ -27,6 +27,7 @@
 #include <nwpool/pool.h>
 
 #include "src/common.h"
+#include "tests/random.h"
 #include "tests/script/engine.h"
 
 #define THREADS            4
@@ -126,7 +127,7 @@ static struct task *tasks;
 static long operations = OPERATIONS_DEFAULT;
 static atomic_long next_task;
 static atomic_bool over;
-static atomic_uint_fast64_t random_state;
+static _Atomic uint64_t random_state;
 
 static atomic_long ends[32]; // By status.
 static atomic_long events[32];
@@ -152,14 +153,9 @@ static void problem(const struct task *task, const char *what,
                                                     : "");
 }
 
-// splitmix64 (Steele, Lea, Flood), shared by all threads.
 static uint64_t random_number(void)
 {
-    uint64_t z = atomic_fetch_add(&random_state, 0x9E3779B97F4A7C15u);
-
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
+    return random_next_shared(&random_state);
 }
 
 static uint32_t below(uint32_t n)

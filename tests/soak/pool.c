@@ -26,6 +26,8 @@
 
 #include <nwpool/pool.h>
 
+#include "../random.h"
+
 #define THREADS            4
 #define OPERATIONS_DEFAULT 10000
 #define OPERATIONS_MAX     10000000
@@ -98,7 +100,7 @@ static atomic_int firing; // Threads that are not done.
 static struct task *tasks;
 static long operations = OPERATIONS_DEFAULT;
 static atomic_long next_task;
-static atomic_uint_fast64_t random_state;
+static _Atomic uint64_t random_state;
 static int marks; // Of the file.
 
 static atomic_long ends[32]; // By status, negated.
@@ -123,14 +125,9 @@ static void complain(const char *what, const char *detail)
     fprintf(stderr, "soak_pool: %s%s\n", what, detail);
 }
 
-// splitmix64 (Steele, Lea, Flood), shared by all threads.
 static uint64_t random_number(void)
 {
-    uint64_t z = atomic_fetch_add(&random_state, 0x9E3779B97F4A7C15u);
-
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
+    return random_next_shared(&random_state);
 }
 
 static uint32_t below(uint32_t n)

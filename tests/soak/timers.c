@@ -16,6 +16,7 @@
 
 #include "src/common.h"
 #include "src/timers.h"
+#include "tests/random.h"
 
 #define THREADS            4
 #define OPERATIONS_DEFAULT 20000
@@ -44,7 +45,7 @@ struct object {
 };
 
 static long operations;
-static atomic_uint_fast64_t random_state;
+static _Atomic uint64_t random_state;
 static atomic_uint_fast64_t total_runs;
 static atomic_bool busy; // A timer is running.
 
@@ -59,14 +60,9 @@ static void must(bool condition, const char *what)
     }
 }
 
-// splitmix64 (Steele, Lea, Flood), shared by all threads.
 static uint64_t random_number(void)
 {
-    uint64_t z = atomic_fetch_add(&random_state, 0x9E3779B97F4A7C15u);
-
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
+    return random_next_shared(&random_state);
 }
 
 // Mostly soon, sometimes over already, sometimes never.

@@ -20,6 +20,8 @@
 #include <nwpool/port.h>
 #include <nwpool/worker.h>
 
+#include "../random.h"
+
 #define THREADS        4
 #define ROUNDS_DEFAULT 60 // Of each thread.
 #define LASTING        2  // Workers of the whole run.
@@ -51,14 +53,9 @@ static void must(bool condition, const char *what)
     }
 }
 
-// splitmix64 (Steele, Lea, Flood).
 static unsigned below(uint64_t *state, unsigned n)
 {
-    uint64_t z = *state += 0x9E3779B97F4A7C15u;
-
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return (unsigned)((z ^ (z >> 31)) % n);
+    return (unsigned)(random_next(state) % n);
 }
 
 // What comes back through one port.

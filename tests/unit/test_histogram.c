@@ -14,6 +14,7 @@
 
 #include "pool/histogram.h"
 #include "src/common.h"
+#include "tests/random.h"
 
 #define US      UINT64_C(1000)
 #define MS      UINT64_C(1000000)
@@ -232,14 +233,9 @@ Test(histogram, a_copy_is_a_snapshot)
 
 static uint64_t random_state;
 
-// splitmix64 (Steele, Lea, Flood).
 static uint64_t random_number(void)
 {
-    uint64_t z = random_state += 0x9E3779B97F4A7C15u;
-
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
+    return random_next(&random_state);
 }
 
 static int compare(const void *a, const void *b)

@@ -17,6 +17,7 @@
 
 #include "src/common.h"
 #include "src/timers.h"
+#include "tests/random.h"
 #include "tests/unit/support.h"
 
 #define HOUR_NS (3600 * 1000 * NW__NS_PER_MS)
@@ -551,14 +552,9 @@ static bool out_of_order;
 
 static uint64_t random_state = 1;
 
-// splitmix64 (Steele, Lea, Flood).
 static uint64_t random_number(void)
 {
-    uint64_t z = random_state += 0x9E3779B97F4A7C15u;
-
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
+    return random_next(&random_state);
 }
 
 static void run_many(struct nw__timer *timer)
