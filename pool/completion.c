@@ -242,6 +242,12 @@ static void deliver_result(nwpool *pool, struct nwpool__task *task)
     nw_result result = {0};
     nw_error error;
 
+    if (pool->host != NULL) {
+        give_room(pool, task);
+        pool->host->done(pool->host->context, task);
+        nw__message_fini(&task->job.message);
+        return;
+    }
     fill(task, doc, &result, &error);
     // Before the callback: it may submit the next task in place of this one.
     give_room(pool, task);
@@ -363,7 +369,11 @@ static void run_delivery(struct nw__event *event)
 
     atomic_store(&pool->poked, false);
     if (!atomic_load(&pool->completion_stopping)) {
-        nwpool__deliver(pool);
+        if (pool->host != NULL) {
+            pool->host->deliver(pool->host->context);
+        } else {
+            nwpool__deliver(pool);
+        }
     }
     nwpool__unref(pool);
 }

@@ -268,9 +268,32 @@ struct nwpool__clock {
 // Workers that are gone and not replaced, for REPLACED; more are not told.
 #define NWPOOL__VACANT_MAX 64
 
+// A pool whose owner is a JavaScript environment: the one that makes its workers,
+// submits its tasks and takes their results. Messages reach it as they are, and
+// nothing that waits is ever called there. Every pool of it has an inbox, which
+// is on that environment's loop. All of these run on its thread.
+struct nwpool__host {
+    struct nw__control *control;
+    uint32_t number; // By which its scripts know the pool.
+
+    // Enters JavaScript, calls nwpool__deliver(), and leaves it again.
+    void (*deliver)(void *context);
+
+    // In the place of on_done: the task has ended, with job->status and what
+    // job->message holds, which may be moved out of.
+    void (*done)(void *context, struct nwpool__task *task);
+
+    // In the place of on_sent: the same with a value. True: it has been taken;
+    // false: nwpool__sent_taken() will tell.
+    bool (*sent)(void *context, void *user_data, uint64_t index,
+                 struct nw__message *value, size_t bytes);
+    void *context;
+};
+
 struct nwpool {
     // -- immutable after create
-    nwpool_options options; // Made whole; its strings are ours.
+    const struct nwpool__host *host; // NULL: the owner is C. Not ours.
+    nwpool_options options;          // Made whole; its strings are ours.
     char *directory; // Where the module's path starts, if it is relative.
     uint64_t high_count, low_count;
     uint64_t high_bytes, low_bytes;
@@ -421,6 +444,23 @@ static inline bool nwpool__has_waiting(const nwpool *pool)
 // Tells of high or low water if it has come to that. Caller holds the lock.
 void nwpool__look_at_water(nwpool *pool);
 
+// Arguments that are not an nw_task_spec's. `encode` fills an empty message; with
+// `moves` it takes something away from the caller, so it is called only when the
+// task is as good as accepted. What it returns besides NW_OK refuses the task.
+struct nwpool__cargo {
+    nw_status (*encode)(void *context, struct nw__message *out);
+    void *context;
+    bool moves;
+};
+
+// As nwpool_submit() and nwpool_submit_each(), whose text they leave in
+// nw_status_detail(). Caller does not hold the lock.
+nw_status nwpool__submit(nwpool *pool, const nw_task_spec *spec,
+                         const struct nwpool__cargo *cargo, nw_task_id *out);
+nw_status nwpool__submit_each(nwpool *pool, const nw_task_spec *spec,
+                              const struct nwpool__cargo *cargo,
+                              nw_task_id *out, size_t max, size_t *count);
+
 // -- tasks.c. Caller holds the lock.
 
 // A record to be filled in, all zero. NULL without memory.
@@ -568,6 +608,10 @@ void nwpool__note_over(nwpool *pool);
 // A value that the task has sent was delivered. Caller holds the lock.
 void nwpool__note_sent_delivered(nwpool *pool, struct nwpool__task *task);
 
+// The owner of the pool has taken a value, of so many bytes, that it did not take
+// at once. Caller does not hold the lock.
+void nwpool__sent_taken(nwpool *pool, uint64_t id, size_t bytes);
+
 bool nwpool__completion_is_current(nwpool *pool);
 
 // Ends a task that left its lane, with what its job says. Exactly once for
@@ -614,5 +658,21 @@ void nwpool__count_end(nwpool *pool, const struct nwpool__task *task);
 // Drops one reference; frees with the last. Caller holds no lock, unless it has
 // another reference.
 void nwpool__unref(nwpool *pool);
+
+// As nwpool_create(). `host` outlives the pool; NULL: the owner is C.
+nw_status nwpool__create(nwpool **out, const nwpool_options *options,
+                         const struct nwpool__host *host);
+
+// nwpool_destroy() in steps that do not wait for workers, for an owner that makes
+// and ends them on its own thread. Caller does not hold the lock. First: nothing
+// is accepted or started any more, and idle workers are told to tear down; returns
+// how many that do. Then every task ends, and workers are terminated.
+// How many are still to come, without those that were given up. At last what is
+// left is delivered by nwpool__deliver() and the pool is gone; as nwpool_destroy().
+uint32_t nwpool__destroy_begin(nwpool *pool);
+uint32_t nwpool__destroy_told(nwpool *pool);
+void nwpool__destroy_tasks(nwpool *pool);
+uint32_t nwpool__destroy_left(nwpool *pool);
+nw_status nwpool__destroy_end(nwpool *pool);
 
 #endif

@@ -195,13 +195,25 @@ static void make_room(nwpool *pool, struct nwpool__task *task, size_t bytes)
     nw__lane_ask(worker->lane, request);
 }
 
-static void deliver_sent(nwpool *pool, struct nwpool__notice *notice)
+void nwpool__sent_taken(nwpool *pool, uint64_t id, size_t bytes)
+{
+    struct nwpool__task *task;
+
+    nw__mutex_lock(&pool->lock);
+    task = nwpool__table_find(pool, id);
+    if (task != NULL) {
+        make_room(pool, task, bytes);
+        nwpool__note_sent_delivered(pool, task);
+    }
+    nw__mutex_unlock(&pool->lock);
+}
+
+static void read_sent(nwpool *pool, struct nwpool__notice *notice)
 {
     nw_doc *doc = pool->completion_doc;
     nw_sent sent = {.task = {notice->as.sent.task},
                     .index = notice->as.sent.index};
     const char *detail = NULL;
-    struct nwpool__task *task;
     nw_status status;
 
     status = nw__wire_read(doc, &notice->message, &sent.value, 1, &detail);
@@ -215,13 +227,23 @@ static void deliver_sent(nwpool *pool, struct nwpool__notice *notice)
         notice->as.sent.on_sent(&sent, notice->as.sent.user_data);
     }
     nw_doc_reset(doc);
-    nw__mutex_lock(&pool->lock);
-    task = nwpool__table_find(pool, notice->as.sent.task);
-    if (task != NULL) {
-        make_room(pool, task, notice->as.sent.bytes);
-        nwpool__note_sent_delivered(pool, task);
+}
+
+static void deliver_sent(nwpool *pool, struct nwpool__notice *notice)
+{
+    const struct nwpool__host *host = pool->host;
+    bool taken = true;
+
+    if (host != NULL) {
+        taken = host->sent(host->context, notice->as.sent.user_data,
+                           notice->as.sent.index, &notice->message,
+                           notice->as.sent.bytes);
+    } else {
+        read_sent(pool, notice);
     }
-    nw__mutex_unlock(&pool->lock);
+    if (taken) {
+        nwpool__sent_taken(pool, notice->as.sent.task, notice->as.sent.bytes);
+    }
 }
 
 // -- events

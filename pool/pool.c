@@ -95,7 +95,8 @@ static void set_marks(nwpool *pool)
 }
 
 // NULL without memory.
-static nwpool *allocate(const nwpool_options *options)
+static nwpool *allocate(const nwpool_options *options,
+                        const struct nwpool__host *host)
 {
     nwpool *pool = nw__alloc_zero(sizeof(*pool));
 
@@ -108,6 +109,7 @@ static nwpool *allocate(const nwpool_options *options)
     nw__cond_init(&pool->room);
     nw__cond_init(&pool->finished_changed);
     atomic_init(&pool->references, 1);
+    pool->host = host;
     pool->options = *options;
     pool->target = options->workers_min;
     set_marks(pool);
@@ -138,6 +140,12 @@ static nw_status start_workers(nwpool *pool)
 
 nw_status nwpool_create(nwpool **out, const nwpool_options *options)
 {
+    return nwpool__create(out, options, NULL);
+}
+
+nw_status nwpool__create(nwpool **out, const nwpool_options *options,
+                         const struct nwpool__host *host)
+{
     nwpool_options resolved;
     nwpool *pool = NULL;
     nw_status status;
@@ -154,7 +162,7 @@ nw_status nwpool_create(nwpool **out, const nwpool_options *options)
     if (status != NW_OK) {
         return status;
     }
-    pool = allocate(&resolved);
+    pool = allocate(&resolved, host);
     status = NW_ENOMEM;
     if (pool != NULL) {
         status = nwpool__clock_start(pool);
@@ -339,22 +347,24 @@ static uint32_t tell_idle(nwpool *pool)
 }
 
 // Caller holds the lock.
+static uint32_t count_told(const nwpool *pool)
+{
+    uint32_t told = 0;
+
+    for (const struct nwpool__worker *worker = pool->workers; worker != NULL;
+         worker = worker->next) {
+        told += worker->told ? 1 : 0;
+    }
+    return told;
+}
+
+// Caller holds the lock.
 static void wait_told(nwpool *pool)
 {
     uint64_t deadline_ns = nw__deadline_ns(pool->options.tear_down_ms);
-    bool in_time = true;
 
-    while (in_time) {
-        uint32_t left = 0;
-
-        for (const struct nwpool__worker *worker = pool->workers;
-             worker != NULL; worker = worker->next) {
-            left += worker->told ? 1 : 0;
-        }
-        if (left == 0) {
-            return;
-        }
-        in_time = nw__cond_wait_until(&pool->changed, &pool->lock, deadline_ns);
+    while (count_told(pool) > 0 &&
+           nw__cond_wait_until(&pool->changed, &pool->lock, deadline_ns)) {
     }
 }
 
@@ -403,12 +413,73 @@ static nw_status name_left(const nwpool *pool)
     return nw__fail(NW_EWEDGED, "%s", text);
 }
 
-nw_status nwpool_destroy(nwpool *pool)
+uint32_t nwpool__destroy_begin(nwpool *pool)
+{
+    uint32_t told;
+
+    nw__mutex_lock(&pool->lock);
+    // From here on nobody takes the place of a worker that leaves.
+    pool->closed = true;
+    pool->destroying = true;
+    told = tell_idle(pool);
+    nw__mutex_unlock(&pool->lock);
+    return told;
+}
+
+uint32_t nwpool__destroy_told(nwpool *pool)
+{
+    uint32_t told;
+
+    nw__mutex_lock(&pool->lock);
+    told = count_told(pool);
+    nw__mutex_unlock(&pool->lock);
+    return told;
+}
+
+void nwpool__destroy_tasks(nwpool *pool)
 {
     struct nwpool__errands errands = {0};
     struct nw__job_list left = {0};
+
+    nw__mutex_lock(&pool->lock);
+    take_everything(pool, &left);
+    nwpool__end_unrun(pool, &left, &errands);
+    nw__mutex_unlock(&pool->lock);
+    nwpool__errands_run(pool, &errands);
+    nwpool__clock_stop(pool);
+
+    nw__mutex_lock(&pool->lock);
+    terminate_all(pool);
+    nw__mutex_unlock(&pool->lock);
+}
+
+uint32_t nwpool__destroy_left(nwpool *pool)
+{
+    uint32_t left;
+
+    nw__mutex_lock(&pool->lock);
+    left = pool->live_count - pool->counts[NWPOOL__WEDGED];
+    nw__mutex_unlock(&pool->lock);
+    return left;
+}
+
+nw_status nwpool__destroy_end(nwpool *pool)
+{
     nw_status status;
 
+    // Tasks do not depend on a worker any more: their number has to come down.
+    wait_outstanding(pool, NW__NEVER);
+    nwpool__completion_stop(pool);
+    nw__mutex_lock(&pool->lock);
+    status = name_left(pool);
+    nw__mutex_unlock(&pool->lock);
+    nwpool__unref(pool);
+    nw__runtime_release();
+    return status;
+}
+
+nw_status nwpool_destroy(nwpool *pool)
+{
     nw__detail_clear();
     if (pool == NULL) {
         return NW_OK;
@@ -423,30 +494,14 @@ nw_status nwpool_destroy(nwpool *pool)
     }
     NW_ASSERT(!nwpool__completion_is_current(pool));
 
-    nw__mutex_lock(&pool->lock);
-    // From here on nobody takes the place of a worker that leaves.
-    pool->closed = true;
-    pool->destroying = true;
-    if (tell_idle(pool) > 0) {
+    if (nwpool__destroy_begin(pool) > 0) {
+        nw__mutex_lock(&pool->lock);
         wait_told(pool);
+        nw__mutex_unlock(&pool->lock);
     }
-    take_everything(pool, &left);
-    nwpool__end_unrun(pool, &left, &errands);
-    nw__mutex_unlock(&pool->lock);
-    nwpool__errands_run(pool, &errands);
-    nwpool__clock_stop(pool);
-
+    nwpool__destroy_tasks(pool);
     nw__mutex_lock(&pool->lock);
-    terminate_all(pool);
     wait_live(pool);
     nw__mutex_unlock(&pool->lock);
-    // Tasks do not depend on a worker any more: their number has to come down.
-    wait_outstanding(pool, NW__NEVER);
-    nwpool__completion_stop(pool);
-    nw__mutex_lock(&pool->lock);
-    status = name_left(pool);
-    nw__mutex_unlock(&pool->lock);
-    nwpool__unref(pool);
-    nw__runtime_release();
-    return status;
+    return nwpool__destroy_end(pool);
 }

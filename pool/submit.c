@@ -241,8 +241,9 @@ static void accept(nwpool *pool, struct nwpool__task *task,
 
 // -- ways in
 
-static nw_status encode(struct nw__message *message, const nw_task_spec *spec)
+static nw_status encode(void *context, struct nw__message *message)
 {
+    const nw_task_spec *spec = context;
     const struct nw__wire_transfer moving = {spec->transfer,
                                              spec->transfer_count};
     const char *detail = NULL;
@@ -253,13 +254,14 @@ static nw_status encode(struct nw__message *message, const nw_task_spec *spec)
 }
 
 static nw_status submit_plain(nwpool *pool, const nw_task_spec *spec,
+                              const struct nwpool__cargo *cargo,
                               uint64_t now_ns, struct accepted *out)
 {
     struct nw__message message = {0};
     struct nwpool__task *task = NULL;
     nw_status status;
 
-    status = encode(&message, spec);
+    status = cargo->encode(cargo->context, &message);
     if (status != NW_OK) {
         return status;
     }
@@ -285,6 +287,7 @@ static nw_status submit_plain(nwpool *pool, const nw_task_spec *spec,
 // How much it would be is only known when it has moved: it counts as nothing
 // until then.
 static nw_status submit_moving(nwpool *pool, const nw_task_spec *spec,
+                               const struct nwpool__cargo *cargo,
                                struct accepted *out)
 {
     struct nwpool__task *task;
@@ -297,7 +300,7 @@ static nw_status submit_moving(nwpool *pool, const nw_task_spec *spec,
         return status;
     }
 
-    status = encode(&task->job.message, spec);
+    status = cargo->encode(cargo->context, &task->job.message);
 
     nw__mutex_lock(&pool->lock);
     if (status == NW_OK) {
@@ -375,9 +378,9 @@ static nw_status validate(const nw_task_spec *spec, const nw_task_id *out)
     return check_arguments(spec);
 }
 
-static nw_status check_moving(const nw_task_spec *spec)
+static nw_status check_moving(const nw_task_spec *spec, bool is_moving)
 {
-    if (spec->retries > 0 && moves(spec)) {
+    if (spec->retries > 0 && is_moving) {
         return nw__fail(NW_EINVAL, "retries with something that moves: it "
                                    "would be gone the second time");
     }
@@ -402,9 +405,6 @@ static nw_status prepare(nwpool *pool, const nw_task_spec *given,
         return NW_ESTOPPED;
     }
     status = validate(spec, out);
-    if (status == NW_OK) {
-        status = check_moving(spec);
-    }
     if (spec->expiry_ms == 0) {
         spec->expiry_ms = pool->options.expiry_ms;
     }
@@ -414,25 +414,19 @@ static nw_status prepare(nwpool *pool, const nw_task_spec *given,
     return status;
 }
 
-nw_status nwpool_submit(nwpool *pool, const nw_task_spec *given,
-                        nw_task_id *out)
+static nw_status submit(nwpool *pool, const nw_task_spec *spec,
+                        const struct nwpool__cargo *cargo, nw_task_id *out)
 {
     const struct nw__hooks *hooks = nw__hooks();
     uint64_t begin_ns = nw__now_ns();
     struct accepted accepted = {0};
-    nw_task_spec spec;
-    nw_status status;
+    nw_status status = check_moving(spec, cargo->moves);
 
-    if (out != NULL) {
-        out->value = 0;
+    if (status == NW_OK) {
+        status = cargo->moves
+                     ? submit_moving(pool, spec, cargo, &accepted)
+                     : submit_plain(pool, spec, cargo, begin_ns, &accepted);
     }
-    status = prepare(pool, given, out, &spec);
-    if (status != NW_OK) {
-        return status;
-    }
-    NW_ASSERT(spec.wait_ms == 0 || !nwpool__completion_is_current(pool));
-    status = moves(&spec) ? submit_moving(pool, &spec, &accepted)
-                          : submit_plain(pool, &spec, begin_ns, &accepted);
     if (status != NW_OK) {
         return status;
     }
@@ -445,6 +439,35 @@ nw_status nwpool_submit(nwpool *pool, const nw_task_spec *given,
     }
     nwpool__errands_run(pool, &accepted.errands);
     return NW_OK;
+}
+
+nw_status nwpool_submit(nwpool *pool, const nw_task_spec *given,
+                        nw_task_id *out)
+{
+    struct nwpool__cargo cargo = {.encode = encode};
+    nw_task_spec spec;
+    nw_status status;
+
+    if (out != NULL) {
+        out->value = 0;
+    }
+    status = prepare(pool, given, out, &spec);
+    if (status != NW_OK) {
+        return status;
+    }
+    NW_ASSERT(spec.wait_ms == 0 || !nwpool__completion_is_current(pool));
+    cargo.context = &spec;
+    cargo.moves = moves(&spec);
+    return submit(pool, &spec, &cargo, out);
+}
+
+nw_status nwpool__submit(nwpool *pool, const nw_task_spec *given,
+                         const struct nwpool__cargo *cargo, nw_task_id *out)
+{
+    nw_task_spec spec;
+    nw_status status = prepare(pool, given, out, &spec);
+
+    return status == NW_OK ? submit(pool, &spec, cargo, out) : status;
 }
 
 // -- for each worker
@@ -553,11 +576,34 @@ static nw_status submit_each(nwpool *pool, const nw_task_spec *spec,
     return status;
 }
 
-nw_status nwpool_submit_each(nwpool *pool, const nw_task_spec *given,
-                             nw_task_id *out, size_t max, size_t *count)
+static nw_status send_to_each(nwpool *pool, const nw_task_spec *spec,
+                              const struct nwpool__cargo *cargo,
+                              nw_task_id *out, size_t max, size_t *count)
 {
     struct nwpool__errands errands = {0};
     struct nw__message message = {0};
+    nw_status status;
+
+    if (count == NULL || cargo->moves || spec->retries > 0 ||
+        spec->wait_ms > 0) {
+        return nw__fail(NW_EINVAL, "count is NULL, or the task has something "
+                                   "that moves, retries or wait_ms");
+    }
+    status = cargo->encode(cargo->context, &message);
+    if (status == NW_OK) {
+        nw__mutex_lock(&pool->lock);
+        status = submit_each(pool, spec, &message, out, max, count, &errands);
+        nw__mutex_unlock(&pool->lock);
+    }
+    nwpool__errands_run(pool, &errands);
+    nw__message_fini(&message);
+    return status;
+}
+
+nw_status nwpool_submit_each(nwpool *pool, const nw_task_spec *given,
+                             nw_task_id *out, size_t max, size_t *count)
+{
+    struct nwpool__cargo cargo = {.encode = encode};
     nw_task_spec spec;
     nw_status status;
 
@@ -568,17 +614,19 @@ nw_status nwpool_submit_each(nwpool *pool, const nw_task_spec *given,
     if (status != NW_OK) {
         return status;
     }
-    if (count == NULL || moves(&spec) || spec.retries > 0 || spec.wait_ms > 0) {
-        return nw__fail(NW_EINVAL, "count is NULL, or the task has something "
-                                   "that moves, retries or wait_ms");
-    }
-    status = encode(&message, &spec);
-    if (status == NW_OK) {
-        nw__mutex_lock(&pool->lock);
-        status = submit_each(pool, &spec, &message, out, max, count, &errands);
-        nw__mutex_unlock(&pool->lock);
-    }
-    nwpool__errands_run(pool, &errands);
-    nw__message_fini(&message);
-    return status;
+    cargo.context = &spec;
+    cargo.moves = moves(&spec);
+    return send_to_each(pool, &spec, &cargo, out, max, count);
+}
+
+nw_status nwpool__submit_each(nwpool *pool, const nw_task_spec *given,
+                              const struct nwpool__cargo *cargo,
+                              nw_task_id *out, size_t max, size_t *count)
+{
+    nw_task_spec spec;
+    nw_status status = prepare(pool, given, out, &spec);
+
+    *count = 0;
+    return status == NW_OK ? send_to_each(pool, &spec, cargo, out, max, count)
+                           : status;
 }

@@ -713,7 +713,8 @@ nw_status nwpool__worker_start(nwpool *pool)
     }
     start = nw__start_lane_command(worker->number, pool->module,
                                    pool->directory, &pool->options.limits,
-                                   pool->options.on_output != NULL);
+                                   pool->options.on_output != NULL,
+                                   pool->host != NULL ? pool->host->number : 0);
     if (start == NULL) {
         free_worker(worker);
         return NW_ENOMEM;
@@ -724,6 +725,7 @@ nw_status nwpool__worker_start(nwpool *pool)
     atomic_fetch_add(&pool->references, 1);
     spec.owner = worker;
     spec.lane = worker->lane;
+    spec.control = pool->host != NULL ? pool->host->control : NULL;
     status = nw__worker_spawn(worker->number, &spec, start);
     if (status != NW_OK) {
         extract(worker);

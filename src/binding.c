@@ -149,6 +149,7 @@ void nw__binding_ref(struct nw__binding *binding)
 void nw__binding_unref(struct nw__binding *binding)
 {
     if (--binding->references == 0) {
+        nw__control_unref(binding->control);
         nw__free(binding);
     }
 }
@@ -354,6 +355,8 @@ static napi_value js_worker(napi_env env, napi_callback_info info)
         return nw__binding_throw(env, "NW_EINVAL", "worker(number, threadId)");
     }
     binding->worker = number;
+    nw__control_unref(binding->control);
+    binding->control = nw__worker_control(number);
     nw__thread_is_worker(number, thread);
     if (!nw__binding_open_visits(binding)) {
         return nw__binding_throw(env, "NW_ENOMEM", "out of memory");
@@ -469,12 +472,13 @@ static void define_all(struct nw__binding *binding, napi_value exports)
     nw__binding_define_control(binding, exports);
     nw__binding_define_functions(binding, exports);
     define_hidden_variables(env, exports);
+    nw__binding_set_string(env, exports, "glueScript", nw__script_glue);
     nw__binding_set_string(env, exports, "poolScript", nw__script_pool);
     nw__binding_set_string(env, exports, "workerScript", nw__script_worker);
     nw__binding_set_string(env, exports, "nodePath", nw__runtime_node_path());
 }
 
-napi_value nw__binding_init(napi_env env, napi_value exports)
+struct nw__binding *nw__binding_create(napi_env env, napi_value exports)
 {
     struct nw__binding *binding = nw__alloc_zero(sizeof(*binding));
     struct nw__engine_hosts hosts = nw__binding_hosts;
@@ -482,14 +486,24 @@ napi_value nw__binding_init(napi_env env, napi_value exports)
     if (binding != NULL) {
         hosts.context = binding;
         binding->env = env;
+        binding->control = nw__control_ref(nw__control_main());
         binding->references = 1;
         binding->codec = nw__engine_codec_create(env, &hosts);
     }
     if (binding == NULL || binding->codec == NULL) {
+        if (binding != NULL) {
+            nw__control_unref(binding->control);
+        }
         nw__free(binding);
-        return nw__binding_throw(env, "NW_ENOMEM", "out of memory");
+        nw__binding_throw(env, "NW_ENOMEM", "out of memory");
+        return NULL;
     }
     napi_add_env_cleanup_hook(env, on_cleanup, binding);
     define_all(binding, exports);
-    return exports;
+    return binding;
+}
+
+napi_value nw__binding_init(napi_env env, napi_value exports)
+{
+    return nw__binding_create(env, exports) != NULL ? exports : NULL;
 }

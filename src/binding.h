@@ -30,6 +30,7 @@
 // Texts of exceptions are cut here.
 #define NW__ERROR_TEXT_MAX 512
 
+struct host_state;
 struct nw__binding_functions;
 struct nw__pending;
 struct nw__unsent;
@@ -49,6 +50,7 @@ struct nw__binding {
     napi_ref resource;
 
     uint32_t worker; // Its number; 0: control, or somebody else's worker.
+    struct nw__control *control; // Of this environment, or of who made it.
 
     // -- objects beside messages; see binding_hosts.c
     napi_ref keep;
@@ -76,6 +78,9 @@ struct nw__binding {
     bool was_hit;    // A script was interrupted in this callback scope.
 
     struct nw__binding_functions *functions;
+
+    struct host_state
+        *host; // Of binding/host.c, which a C program does not have.
 };
 
 // Lets others visit this worker's thread, see visit.h. False without memory.
@@ -86,6 +91,9 @@ extern const char *const nw__hidden_variables[];
 
 // The addon's init function. Thread: any JavaScript thread.
 napi_value nw__binding_init(napi_env env, napi_value exports);
+
+// The same, for more to be defined; NULL with an exception.
+struct nw__binding *nw__binding_create(napi_env env, napi_value exports);
 
 // -- for the other files of the binding. Thread: the environment's.
 

@@ -9,6 +9,7 @@
 #include "src/error_record.h"
 #include "src/port_events.h"
 #include "src/registry.h"
+#include "src/runtime.h"
 
 // A command for which there is no memory is tried again, with a pause, so often;
 // those behind it wait, for none may overtake.
@@ -193,7 +194,7 @@ static napi_value js_reply(napi_env env, napi_callback_info info)
         nw__engine_encode(binding->codec, values[1], moves ? values[2] : NULL,
                           &message, why, sizeof(why));
     if (status != NW_ENOMEM) {
-        nw__control_reply(request, status, &message, why);
+        nw__control_reply(binding->control, request, status, &message, why);
     }
     nw__message_fini(&message);
     return boolean(env, status != NW_ENOMEM);
@@ -206,15 +207,15 @@ static napi_value js_refuse(napi_env env, napi_callback_info info)
     char text[NW__ERROR_TEXT_MAX] = "";
     uint64_t request;
     int32_t status = NW_EINVAL;
+    struct nw__binding *binding = control_arguments(env, info, 3, values);
 
-    if (control_arguments(env, info, 3, values) == NULL ||
-        !nw__binding_get_id(env, values[0], &request)) {
+    if (binding == NULL || !nw__binding_get_id(env, values[0], &request)) {
         return nw__binding_throw(env, "NW_EINVAL",
                                  "refuse(request, status, text)");
     }
     napi_get_value_int32(env, values[1], &status);
     napi_get_value_string_utf8(env, values[2], text, sizeof(text), NULL);
-    nw__control_reply(request, (nw_status)status, NULL, text);
+    nw__control_reply(binding->control, request, (nw_status)status, NULL, text);
     return NULL;
 }
 
@@ -291,7 +292,8 @@ static void report(struct nw__command *command, nw_status status,
     struct nw__message record = {0};
 
     if (command->request != 0) {
-        nw__control_reply(command->request, status, NULL, why);
+        nw__control_reply(command->control, command->request, status, NULL,
+                          why);
         return;
     }
     nw__error_write(&record, status, why, NULL);
@@ -346,13 +348,13 @@ static void run_commands(uv_async_t *async)
         return;
     }
     scope = nw__binding_enter(binding);
-    command = nw__control_take();
+    command = nw__control_take(binding->control);
     while (command != NULL) {
         struct nw__command *next = command->next;
 
         if (scope != NULL && !run_command(binding, command)) {
             usleep(PAUSE_MS * 1000);
-            nw__control_put_back(command);
+            nw__control_put_back(binding->control, command);
             break;
         }
         nw__command_destroy(command);
@@ -378,7 +380,7 @@ static void on_cleanup(void *data)
     struct nw__binding *binding = data;
 
     binding->stopping = true;
-    nw__control_detach();
+    nw__control_detach(binding->control);
     release(binding);
 }
 
@@ -403,27 +405,36 @@ static bool keep_handlers(struct nw__binding *binding, napi_value handlers)
     return true;
 }
 
-// control(handlers, answer): this environment takes the commands. Only the
-// first one.
+// control(handlers, answer): this environment takes the commands.
 static napi_value js_control(napi_env env, napi_callback_info info)
 {
-    static atomic_bool taken;
     napi_value values[2];
     struct nw__binding *binding =
         nw__binding_arguments(env, info, 2, 2, values);
 
-    if (binding == NULL || atomic_exchange(&taken, true)) {
+    struct nw__control *control = NULL;
+
+    if (binding != NULL && binding->answer == NULL && binding->worker == 0) {
+        control = nw__runtime_take_control();
+    }
+    if (control == NULL) {
         return nw__binding_throw(env, "NW_EINVAL",
                                  "there is a control environment");
     }
+    nw__control_unref(binding->control);
+    binding->control = control;
     if (!nw__binding_open_async(binding, "NWPOOL_CONTROL", run_commands) ||
         !keep_handlers(binding, values[0]) ||
         napi_create_reference(env, values[1], 1, &binding->answer) != napi_ok) {
         release(binding);
         return nw__binding_throw(env, "NW_ENOMEM", "out of memory");
     }
+    // A guest does not keep the program running.
+    if (control != nw__control_main()) {
+        uv_unref((uv_handle_t *)&binding->async);
+    }
     napi_add_env_cleanup_hook(env, on_cleanup, binding);
-    nw__control_attach(nw__binding_wake, binding);
+    nw__control_attach(binding->control, nw__binding_wake, binding);
     return NULL;
 }
 

@@ -68,7 +68,8 @@ static nw_status make_hosts(struct nw__binding *binding, uint64_t first,
                             uint32_t count, struct nw__attached *out)
 {
     for (uint32_t i = 0; i < count; i++) {
-        struct nw__host *host = nw__host_create(first + i, binding->worker);
+        struct nw__host *host =
+            nw__host_create(first + i, binding->worker, binding->control);
 
         out[i].ref = host != NULL ? &host->ref : NULL;
         if (host == NULL) {
@@ -133,7 +134,11 @@ static nw_status ask_for(struct nw__binding *binding, const nw_value *list)
     nw_status status = nw__command_write(&command, NW__COMMAND_FETCH,
                                          binding->worker, &list, 1, NULL);
 
-    return status == NW_OK ? nw__control_ask(command) : status;
+    if (status != NW_OK) {
+        return status;
+    }
+    nw__command_address(command, binding->control);
+    return nw__control_ask(command);
 }
 
 static nw_status fetch(void *context, const struct nw__attached *const *refs,

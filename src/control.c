@@ -8,6 +8,7 @@
 
 #include "src/control.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "src/common.h"
@@ -23,7 +24,9 @@ struct request {
     char detail[NW__DETAIL_MAX];
 };
 
-static struct {
+struct nw__control {
+    atomic_uint references;
+
     nw__mutex lock;
 
     // -- protected by lock
@@ -34,7 +37,41 @@ static struct {
     void (*wake)(void *context);
     void *wake_context;
     bool gone;
-} control = {.lock = NW__MUTEX_INIT};
+};
+
+static struct nw__control main_control = {.references = 1,
+                                          .lock = NW__MUTEX_INIT};
+
+struct nw__control *nw__control_main(void)
+{
+    return &main_control;
+}
+
+struct nw__control *nw__control_create(void)
+{
+    struct nw__control *control = nw__alloc_zero(sizeof(*control));
+
+    if (control != NULL) {
+        atomic_init(&control->references, 1);
+        nw__mutex_init(&control->lock);
+    }
+    return control;
+}
+
+struct nw__control *nw__control_ref(struct nw__control *control)
+{
+    atomic_fetch_add(&control->references, 1);
+    return control;
+}
+
+// The reference of the process's own is never given back.
+void nw__control_unref(struct nw__control *control)
+{
+    if (control != NULL && atomic_fetch_sub(&control->references, 1) == 1) {
+        nw__mutex_fini(&control->lock);
+        nw__free(control);
+    }
+}
 
 struct nw__command *nw__command_create(enum nw__command_type type,
                                        uint64_t number)
@@ -42,6 +79,7 @@ struct nw__command *nw__command_create(enum nw__command_type type,
     struct nw__command *command = nw__alloc_zero(sizeof(*command));
 
     if (command != NULL) {
+        command->control = nw__control_ref(&main_control);
         command->type = type;
         command->number = number;
     }
@@ -52,8 +90,17 @@ void nw__command_destroy(struct nw__command *command)
 {
     if (command != NULL) {
         nw__message_fini(&command->message);
+        nw__control_unref(command->control);
         nw__free(command);
     }
+}
+
+void nw__command_address(struct nw__command *command,
+                         struct nw__control *control)
+{
+    nw__control_ref(control);
+    nw__control_unref(command->control);
+    command->control = control;
 }
 
 nw_status nw__command_write(struct nw__command **out,
@@ -83,31 +130,35 @@ nw_status nw__command_write(struct nw__command **out,
 // False: there is no control environment any more. Caller holds the lock.
 static bool append(struct nw__command *command)
 {
-    bool first = control.head == NULL;
+    struct nw__control *control = command->control;
+    bool first = control->head == NULL;
 
-    if (control.gone) {
+    if (control->gone) {
         return false;
     }
     if (first) {
-        control.head = command;
+        control->head = command;
     } else {
-        control.tail->next = command;
+        control->tail->next = command;
     }
-    control.tail = command;
-    if (first && control.wake != NULL) {
-        control.wake(control.wake_context);
+    control->tail = command;
+    if (first && control->wake != NULL) {
+        control->wake(control->wake_context);
     }
     return true;
 }
 
 nw_status nw__control_send(struct nw__command *command)
 {
+    // The command, and with it the control, may be gone before the lock is left.
+    struct nw__control *control = nw__control_ref(command->control);
     bool sent;
 
-    nw__mutex_lock(&control.lock);
+    nw__mutex_lock(&control->lock);
     sent = append(command);
-    nw__mutex_unlock(&control.lock);
+    nw__mutex_unlock(&control->lock);
 
+    nw__control_unref(control);
     if (!sent) {
         nw__command_destroy(command);
     }
@@ -118,9 +169,9 @@ nw_status nw__control_send(struct nw__command *command)
 
 // Takes the call out of those that wait; NULL if it is not there. Caller holds
 // the lock.
-static struct request *extract(uint64_t number)
+static struct request *extract(struct nw__control *control, uint64_t number)
 {
-    struct request **link = &control.requests;
+    struct request **link = &control->requests;
     struct request *found;
 
     while (*link != NULL && (*link)->number != number) {
@@ -144,27 +195,30 @@ static void finish(struct request *request, nw_status status)
 nw_status nw__control_call(struct nw__command *command, uint64_t deadline_ns,
                            struct nw__message *reply)
 {
+    struct nw__control *control = nw__control_ref(command->control);
     struct request request = {.status = NW_ETIMEDOUT, .reply = reply};
     bool sent;
 
     nw__cond_init(&request.answered);
-    nw__mutex_lock(&control.lock);
-    request.number = ++control.last_request;
+    nw__mutex_lock(&control->lock);
+    request.number = ++control->last_request;
     command->request = request.number;
     sent = append(command);
     if (sent) {
-        request.next = control.requests;
-        control.requests = &request;
+        request.next = control->requests;
+        control->requests = &request;
     }
-    while (sent && !request.done &&
-           nw__cond_wait_until(&request.answered, &control.lock, deadline_ns)) {
+    while (
+        sent && !request.done &&
+        nw__cond_wait_until(&request.answered, &control->lock, deadline_ns)) {
     }
     if (sent && !request.done) {
-        extract(request.number);
+        extract(control, request.number);
     }
-    nw__mutex_unlock(&control.lock);
+    nw__mutex_unlock(&control->lock);
 
     nw__cond_fini(&request.answered);
+    nw__control_unref(control);
     if (!sent) {
         nw__command_destroy(command);
         return NW_ESTOPPED;
@@ -184,13 +238,14 @@ nw_status nw__control_ask(struct nw__command *command)
     return status;
 }
 
-void nw__control_reply(uint64_t number, nw_status status,
-                       struct nw__message *reply, const char *detail)
+void nw__control_reply(struct nw__control *control, uint64_t number,
+                       nw_status status, struct nw__message *reply,
+                       const char *detail)
 {
     struct request *request;
 
-    nw__mutex_lock(&control.lock);
-    request = extract(number);
+    nw__mutex_lock(&control->lock);
+    request = extract(control, number);
     if (request != NULL) {
         if (reply != NULL) {
             nw__message_move(request->reply, reply);
@@ -200,68 +255,70 @@ void nw__control_reply(uint64_t number, nw_status status,
         }
         finish(request, status);
     }
-    nw__mutex_unlock(&control.lock);
+    nw__mutex_unlock(&control->lock);
 }
 
 // -- the environment's side
 
-void nw__control_attach(void (*wake)(void *context), void *context)
+void nw__control_attach(struct nw__control *control,
+                        void (*wake)(void *context), void *context)
 {
-    nw__mutex_lock(&control.lock);
-    control.wake = wake;
-    control.wake_context = context;
-    if (control.head != NULL) {
+    nw__mutex_lock(&control->lock);
+    control->wake = wake;
+    control->wake_context = context;
+    if (control->head != NULL) {
         wake(context);
     }
-    nw__mutex_unlock(&control.lock);
+    nw__mutex_unlock(&control->lock);
 }
 
-struct nw__command *nw__control_take(void)
+struct nw__command *nw__control_take(struct nw__control *control)
 {
     struct nw__command *head;
 
-    nw__mutex_lock(&control.lock);
-    head = control.head;
-    control.head = NULL;
-    control.tail = NULL;
-    nw__mutex_unlock(&control.lock);
+    nw__mutex_lock(&control->lock);
+    head = control->head;
+    control->head = NULL;
+    control->tail = NULL;
+    nw__mutex_unlock(&control->lock);
 
     return head;
 }
 
-void nw__control_put_back(struct nw__command *first)
+void nw__control_put_back(struct nw__control *control,
+                          struct nw__command *first)
 {
     struct nw__command *last = first;
 
     while (last->next != NULL) {
         last = last->next;
     }
-    nw__mutex_lock(&control.lock);
-    last->next = control.head;
-    if (control.head == NULL) {
-        control.tail = last;
+    nw__mutex_lock(&control->lock);
+    last->next = control->head;
+    if (control->head == NULL) {
+        control->tail = last;
     }
-    control.head = first;
-    if (control.wake != NULL) {
-        control.wake(control.wake_context);
+    control->head = first;
+    if (control->wake != NULL) {
+        control->wake(control->wake_context);
     }
-    nw__mutex_unlock(&control.lock);
+    nw__mutex_unlock(&control->lock);
 }
 
-void nw__control_detach(void)
+void nw__control_detach(struct nw__control *control)
 {
     struct nw__command *command;
 
-    nw__mutex_lock(&control.lock);
-    control.gone = true;
-    control.wake = NULL;
-    command = control.head;
-    control.head = NULL;
-    control.tail = NULL;
-    while (control.requests != NULL) {
-        finish(extract(control.requests->number), NW_ESTOPPED);
+    nw__mutex_lock(&control->lock);
+    control->gone = true;
+    control->wake = NULL;
+    command = control->head;
+    control->head = NULL;
+    control->tail = NULL;
+    while (control->requests != NULL) {
+        finish(extract(control, control->requests->number), NW_ESTOPPED);
     }
-    nw__mutex_unlock(&control.lock);
+    nw__mutex_unlock(&control->lock);
 
     while (command != NULL) {
         struct nw__command *next = command->next;

@@ -1,8 +1,10 @@
-// Commands to the control environment, from any thread, in order; and calls,
+// Commands to a control environment, from any thread, in order; and calls,
 // which are commands that wait for an answer.
 //
 // The queue outlives the environment: what comes too early waits for it, what
-// comes too late is refused.
+// comes too late is refused. A process that embeds Node.js has one, which the
+// library makes; as a guest of a Node.js program there is one for each of its
+// environments that use the library.
 
 #ifndef NW_SRC_CONTROL_H
 #define NW_SRC_CONTROL_H
@@ -44,8 +46,11 @@ enum nw__command_type {
         NW__COMMAND_TYPES
 };
 
+struct nw__control;
+
 struct nw__command {
     struct nw__command *next;
+    struct nw__control *control; // Whose it is, one reference.
     enum nw__command_type type;
     uint64_t number;
     uint32_t argument;
@@ -54,10 +59,23 @@ struct nw__command {
     struct nw__message message; // Arguments of the handler.
 };
 
+// That of the process; it is always there.
+struct nw__control *nw__control_main(void);
+
+// One more, with one reference. NULL without memory.
+struct nw__control *nw__control_create(void);
+
+// Returns `control`. Thread: any.
+struct nw__control *nw__control_ref(struct nw__control *control);
+void nw__control_unref(struct nw__control *control); // NULL is ignored.
+
+// For the control environment of the process, until it is addressed to another.
 // NULL without memory.
 struct nw__command *nw__command_create(enum nw__command_type type,
                                        uint64_t number);
 void nw__command_destroy(struct nw__command *command);
+void nw__command_address(struct nw__command *command,
+                         struct nw__control *control);
 
 // The same with `values` as its message; what `transfer`, which may be NULL, lists
 // moves. On failure `*out` is NULL, nothing has moved, and nw_status_detail() has
@@ -83,22 +101,25 @@ nw_status nw__control_ask(struct nw__command *command);
 
 // -- the environment's side. Thread: control, `wake` from any.
 
-void nw__control_attach(void (*wake)(void *context), void *context);
+void nw__control_attach(struct nw__control *control,
+                        void (*wake)(void *context), void *context);
 
 // All that is waiting, oldest first; NULL when there is nothing.
-struct nw__command *nw__control_take(void);
+struct nw__command *nw__control_take(struct nw__control *control);
 
 // Puts back what could not be run, in front of what has come since, and has the
 // environment woken for it.
-void nw__control_put_back(struct nw__command *first);
+void nw__control_put_back(struct nw__control *control,
+                          struct nw__command *first);
 
 // Answers a call, once; does nothing when nobody waits any more. The reply is
 // moved out; `detail` may be NULL.
-void nw__control_reply(uint64_t request, nw_status status,
-                       struct nw__message *reply, const char *detail);
+void nw__control_reply(struct nw__control *control, uint64_t request,
+                       nw_status status, struct nw__message *reply,
+                       const char *detail);
 
 // No wake comes after this returns; what is waiting is destroyed, calls end with
 // NW_ESTOPPED. Harmless when it is called again. Thread: control.
-void nw__control_detach(void);
+void nw__control_detach(struct nw__control *control);
 
 #endif

@@ -30,7 +30,8 @@ static void destroy(struct nw__ref *ref)
     nw__free(held);
 }
 
-struct nw__host *nw__host_create(uint64_t id, uint32_t worker)
+struct nw__host *nw__host_create(uint64_t id, uint32_t worker,
+                                 struct nw__control *control)
 {
     struct held *held = nw__alloc_zero(sizeof(*held));
 
@@ -42,6 +43,7 @@ struct nw__host *nw__host_create(uint64_t id, uint32_t worker)
         nw__free(held);
         return NULL;
     }
+    nw__command_address(held->drop, control);
     held->drop->argument = worker;
     nw__ref_init(&held->host.ref, NW__REF_HOST, destroy);
     held->host.id = id;

@@ -9,6 +9,7 @@
 #ifndef NW_SRC_HOST_H
 #define NW_SRC_HOST_H
 
+#include "src/control.h"
 #include "src/ref.h"
 
 // The first of `count` numbers in a row, never reused. Thread: any.
@@ -18,7 +19,9 @@ uint64_t nw__host_numbers(uint32_t count);
 // The rest is the caller's to fill in before anybody else sees it. When the
 // last reference goes the control environment is told to drop the object. NULL
 // without memory. Thread: any.
-struct nw__host *nw__host_create(uint64_t id, uint32_t worker);
+// `control` is the environment with that table.
+struct nw__host *nw__host_create(uint64_t id, uint32_t worker,
+                                 struct nw__control *control);
 
 static inline struct nw__host *nw__host_of(struct nw__ref *ref)
 {

@@ -51,7 +51,8 @@ static nw_port *port_create(struct nw__host *host)
 // A port for an object that the control environment is about to make.
 static nw_port *port_expect(void)
 {
-    struct nw__host *host = nw__host_create(nw__host_numbers(1), 0);
+    struct nw__host *host =
+        nw__host_create(nw__host_numbers(1), 0, nw__control_main());
 
     if (host == NULL) {
         return NULL;

@@ -122,6 +122,8 @@ static bool enter(uint32_t number, const struct nw__worker_spec *spec)
     }
     entry->number = number;
     entry->spec = *spec;
+    entry->spec.control = nw__control_ref(
+        spec->control != NULL ? spec->control : nw__control_main());
     insert(entry);
     return true;
 }
@@ -137,6 +139,7 @@ static void entry_free(struct entry *entry)
         visit->miss(visit);
         visit = next;
     }
+    nw__control_unref(entry->spec.control);
     nw__message_fini(&entry->uncaught);
     nw__free(entry);
 }
@@ -166,6 +169,9 @@ nw_status nw__worker_spawn(uint32_t number, const struct nw__worker_spec *spec,
         nw__command_destroy(start);
         return NW_ENOMEM;
     }
+    if (spec->control != NULL) {
+        nw__command_address(start, spec->control);
+    }
     return leave(number, nw__control_send(start));
 }
 
@@ -178,6 +184,9 @@ nw_status nw__worker_spawn_call(uint32_t number,
         nw__command_destroy(start);
         return NW_ENOMEM;
     }
+    if (spec->control != NULL) {
+        nw__command_address(start, spec->control);
+    }
     return leave(number, nw__control_call(start, NW__NEVER, reply));
 }
 
@@ -185,12 +194,32 @@ nw_status nw__worker_terminate(uint32_t number)
 {
     struct nw__command *command =
         nw__command_create(NW__COMMAND_TERMINATE, number);
+    struct nw__control *control;
 
     if (command == NULL) {
         return NW_ENOMEM;
     }
+    control = nw__worker_control(number);
+    nw__command_address(command, control);
+    nw__control_unref(control);
     nw__control_send(command);
     return NW_OK;
+}
+
+struct nw__control *nw__worker_control(uint32_t number)
+{
+    struct nw__control *control = nw__control_main();
+    struct entry *entry;
+
+    nw__mutex_lock(&registry.lock);
+    entry = find(number);
+    if (entry != NULL) {
+        control = entry->spec.control;
+    }
+    nw__control_ref(control);
+    nw__mutex_unlock(&registry.lock);
+
+    return control;
 }
 
 struct nw__lane *nw__worker_lane(uint32_t number)
@@ -415,21 +444,32 @@ void nw__worker_exited(uint32_t number, int exit_code)
     }
 }
 
-void nw__worker_all_exited(int exit_code)
+// The first one of a bucket, out of the table; NULL if there is none.
+static struct entry *extract_of(struct entry **bucket,
+                                const struct nw__control *control)
+{
+    struct entry **link = bucket;
+    struct entry *found;
+
+    nw__mutex_lock(&registry.lock);
+    while (*link != NULL && (*link)->spec.control != control) {
+        link = &(*link)->next;
+    }
+    found = *link;
+    if (found != NULL) {
+        *link = found->next;
+    }
+    nw__mutex_unlock(&registry.lock);
+
+    return found;
+}
+
+void nw__worker_all_exited(const struct nw__control *control, int exit_code)
 {
     for (size_t i = 0; i < BUCKETS; i++) {
         struct entry *entry;
 
-        for (;;) {
-            nw__mutex_lock(&registry.lock);
-            entry = registry.buckets[i];
-            if (entry != NULL) {
-                registry.buckets[i] = entry->next;
-            }
-            nw__mutex_unlock(&registry.lock);
-            if (entry == NULL) {
-                break;
-            }
+        while ((entry = extract_of(&registry.buckets[i], control)) != NULL) {
             end(entry, exit_code);
         }
     }

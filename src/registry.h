@@ -49,6 +49,8 @@ struct nw__worker_spec {
     struct nw__lane *lane; // NULL, or its own reference is taken by the worker.
     nw__worker_body *body; // NULL, or what runs in the place of a script.
     void *body_data;
+    struct nw__control *control; // Of the environment that makes it; NULL: the
+                                 // process's.
 };
 
 // The working directory, which the host may change later; NULL without memory.
@@ -75,6 +77,10 @@ nw_status nw__worker_spawn_call(uint32_t number,
 
 // Asks for its end; does nothing if it has ended. Thread: any.
 nw_status nw__worker_terminate(uint32_t number);
+
+// The control environment of a worker that is alive, one reference; else that of
+// the process. Thread: any.
+struct nw__control *nw__worker_control(uint32_t number);
 
 // The lane of a worker that is alive, or NULL. Thread: any.
 struct nw__lane *nw__worker_lane(uint32_t number);
@@ -106,7 +112,7 @@ bool nw__worker_died_uncaught(uint32_t number, struct nw__message *record);
 void nw__worker_written(uint32_t number, size_t size);
 void nw__worker_exited(uint32_t number, int exit_code);
 
-// The control environment is gone: every worker that is left has ended.
-void nw__worker_all_exited(int exit_code);
+// The control environment is gone: every worker of it that is left has ended.
+void nw__worker_all_exited(const struct nw__control *control, int exit_code);
 
 #endif

@@ -86,6 +86,7 @@ static struct {
     uint32_t exit_timeout_ms;
     pthread_t control_thread;
 
+    atomic_bool control_taken;
     atomic_bool forked;
     atomic_bool exiting;
 
@@ -117,6 +118,13 @@ static void init_once(void)
 const char *nw__runtime_node_path(void)
 {
     return runtime.node_path;
+}
+
+struct nw__control *nw__runtime_take_control(void)
+{
+    return atomic_exchange(&runtime.control_taken, true)
+               ? NULL
+               : nw__control_ref(nw__control_main());
 }
 
 bool nw__runtime_forked(void)
@@ -390,11 +398,11 @@ static void *control_main(void *unused)
     runtime.state = STATE_STOPPING;
     nw__mutex_unlock(&runtime.lock);
     // Before threads are joined: one of them may wait for an answer.
-    nw__control_detach();
+    nw__control_detach(nw__control_main());
     closed = nw__engine_close();
     // Of threads that were left behind nobody knows what they still do.
     if (closed) {
-        nw__worker_all_exited(code);
+        nw__worker_all_exited(nw__control_main(), code);
         nw__port_all_closed();
     }
     nw__mutex_lock(&runtime.lock);

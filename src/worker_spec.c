@@ -351,7 +351,7 @@ nw_status nw__start_command(uint32_t number, const nw_worker_options *options,
 struct nw__command *nw__start_lane_command(uint32_t number, const char *module,
                                            const char *directory,
                                            const nw_resource_limits *limits,
-                                           bool tells_tasks)
+                                           bool tells_tasks, uint32_t pool)
 {
     struct nw__command *command = nw__command_create(NW__COMMAND_START, number);
     nw_doc *doc = nw_doc_create();
@@ -364,6 +364,7 @@ struct nw__command *nw__start_lane_command(uint32_t number, const char *module,
         set_text(spec, "directory", directory);
         set_flag(spec, "tellsTasks", tells_tasks);
         set_limits(spec, limits);
+        nw_object_set(spec, "pool", nw_value_number(doc, pool));
         status = nw__wire_write(&command->message, &root, 1, NULL, NULL);
     }
     nw_doc_destroy(doc);

@@ -17,11 +17,12 @@ nw_status nw__worker_options_check(nw_worker_options *out,
 nw_status nw__start_command(uint32_t number, const nw_worker_options *options,
                             struct nw__command **out);
 
-// The START command of a pool's worker. NULL without memory.
+// The START command of a pool's worker. `pool` is the number by which scripts of
+// its owner know it, 0 if that is C. NULL without memory.
 struct nw__command *nw__start_lane_command(uint32_t number, const char *module,
                                            const char *directory,
                                            const nw_resource_limits *limits,
-                                           bool tells_tasks);
+                                           bool tells_tasks, uint32_t pool);
 
 // From the object that Node.js calls resourceLimits; 0 for what is not there.
 void nw__limits_read(const nw_value *value, nw_resource_limits *out);

@@ -13,7 +13,12 @@ const Module = require('module');
 const path = require('path');
 const fs = require('fs');
 
-const native = process._linkedBinding('nwpool');
+// `hosted` is there where this runs in a Node.js program's own environment, which
+// loaded the library as an addon: { native, addon, options(pool),
+// output(pool, fd, chunk), exited(pool) }.
+const host = typeof hosted === 'undefined' ? undefined : hosted;
+const native = host === undefined ?
+    process._linkedBinding('nwpool') : host.native;
 const { EVENT, STATUS } = native;
 
 function record(error) {
@@ -24,9 +29,11 @@ native.setBoxer((value) => boxErrors(value, native));
 
 // Anything this environment itself would print, a warning say. Opening the
 // descriptors here would switch the host's stdio to non-blocking.
-for (const [name, fd] of [['stdout', 1], ['stderr', 2]]) {
-    const stream = outputStream(fd);
-    Object.defineProperty(process, name, { get: () => stream });
+if (host === undefined) {
+    for (const [name, fd] of [['stdout', 1], ['stderr', 2]]) {
+        const stream = outputStream(fd);
+        Object.defineProperty(process, name, { get: () => stream });
+    }
 }
 
 // -- telling C. It may have no memory for an event; then that one and all that
@@ -194,6 +201,9 @@ function haveNode() {
 
 // What this process was given for another Node.js is not for our workers.
 function environment(spec) {
+    if (host !== undefined) {
+        return spec.env;
+    }
     if (spec.shareEnv) {
         return SHARE_ENV;
     }
@@ -210,7 +220,8 @@ function environment(spec) {
 // away for the moment in which it looks, and only if it is set.
 function withoutNodeOptions(spec, action) {
     const options = process.env.NODE_OPTIONS;
-    if (!spec.shareEnv || spec.useNodeOptions || options === undefined) {
+    if (!spec.shareEnv || spec.useNodeOptions || options === undefined ||
+        host !== undefined) {
         return action();
     }
     delete process.env.NODE_OPTIONS;
@@ -270,6 +281,8 @@ function launch(number, spec, transfer, payload) {
             file: fileOf(spec),
             url: spec.url?.startsWith('data:') ? spec.url : undefined,
             isText: spec.source !== undefined,
+            addon: host?.addon,
+            ...spec.setup,
         }),
     };
     // With a shared environment options are read only when some are given.
@@ -318,13 +331,18 @@ function rehearse(spec) {
 }
 
 // Our scripts print through C; this is for what Node.js prints before they run.
-function passOn(worker) {
+function passOn(worker, spec) {
+    if (host !== undefined) {
+        worker.stdout.on('data', (chunk) => host.output(spec.pool, 1, chunk));
+        worker.stderr.on('data', (chunk) => host.output(spec.pool, 2, chunk));
+        return;
+    }
     pipeline(worker.stdout, outputStream(1)).catch(() => {});
     pipeline(worker.stderr, outputStream(2)).catch(() => {});
     worker.stdin?.on('error', () => {});
 }
 
-function report(number, worker) {
+function report(number, worker, spec) {
     // Node.js sends 'online' and messages by two ports, and either may be read
     // first.
     let online = false;
@@ -354,6 +372,7 @@ function report(number, worker) {
         links.get(number).close();
         links.delete(number);
         tellWorker(number, EVENT.EXIT, code);
+        host?.exited(spec.pool);
     });
 }
 
@@ -366,18 +385,25 @@ function start(number, spec, transfer, data) {
         throw error;
     }
     workers.set(number, worker);
-    passOn(worker);
-    report(number, worker);
+    passOn(worker, spec);
+    report(number, worker, spec);
+    if (host !== undefined) {
+        worker.unref();
+        links.get(number).unref();
+    }
     return worker.threadId;
 }
 
 // For a pool nobody waits: what is wrong is the worker's end.
-function startLane(number, spec) {
+function startLane(number, given) {
+    const spec = host === undefined ? given :
+        { ...given, ...host.options(given.pool) };
     try {
-        start(number, spec);
+        start(number, spec, spec.transfer, spec.data);
     } catch (error) {
         tellWorker(number, EVENT.ERROR, record(error));
         tellWorker(number, EVENT.EXIT, 1);
+        host?.exited(spec.pool);
     }
 }
 

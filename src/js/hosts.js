@@ -31,7 +31,7 @@ function mustMove(object) {
 
 // What C has to know: for each object its class name and its flags.
 function describeHosts(objects) {
-    const { KEPT } = process._linkedBinding('nwpool');
+    const { KEPT } = native;
     return objects.flatMap((object) => [
         attempt(() => String(object.constructor.name), 'Object'),
         (object instanceof MessagePort ? KEPT.PORT : 0) |

@@ -3,6 +3,7 @@
 
 const { AsyncLocalStorage, AsyncResource } = require('async_hooks');
 const { pathToFileURL } = require('url');
+const { compileFunction } = require('vm');
 const path = require('path');
 const fs = require('fs');
 
@@ -128,6 +129,43 @@ function findFunction(loaded, name) {
                 'no functions at all'));
     }
     return found;
+}
+
+// -- functions by their source
+
+// What such a function lacks most often is a variable of the place where it was
+// written.
+function explain(error, name) {
+    const missing = error instanceof ReferenceError &&
+        /^(\S+) is not defined$/.exec(error.message);
+    if (missing && !(missing[1] in globalThis)) {
+        error.message = `${error.message}: the function "${name}" was sent to ` +
+            'its worker by its source, without the variables around it; pass ' +
+            `${missing[1]} as an argument, or export the function from a module`;
+        error.stack = error.stack?.replace(/^.*/, `${error.name}: ` +
+            error.message);
+    }
+    return error;
+}
+
+function compileSource(name, source) {
+    const label = name.replace(/#\d+$/, '');
+    const action = compileFunction(`return (${source}\n);`, ['require'], {
+        filename: `nwpool-source:${label}`,
+        importModuleDynamically: (specifier) => import(specifier),
+    })(createRequire(path.join(setup.directory, 'nwpool.js')));
+    const failed = (error) => {
+        throw explain(error, label);
+    };
+    return (...args) => {
+        let value;
+        try {
+            value = action(...args);
+        } catch (error) {
+            return failed(error);
+        }
+        return value instanceof Promise ? value.catch(failed) : value;
+    };
 }
 
 // -- running
@@ -303,9 +341,16 @@ function run(index, ...args) {
     return value;
 }
 
+// One that was sent by its source, or one of the module.
+function namedFunction(name) {
+    const source = native.source?.(name);
+    return source === undefined ? findFunction(loaded, name) :
+        compileSource(name, source);
+}
+
 function resolveFunction(index) {
     try {
-        functions[index] = findFunction(loaded, native.functionName());
+        functions[index] = namedFunction(native.functionName());
         return functions[index];
     } catch (error) {
         native.missing(native.taskId(), record(error));

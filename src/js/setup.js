@@ -7,9 +7,18 @@
 const workerThreads = require('worker_threads');
 const { createRequire, _initPaths: initPaths } = require('module');
 
-const native = process._linkedBinding('nwpool');
 const exit = process.exit.bind(process); // Before a script can replace it.
 const { setup, data: userData } = workerThreads.workerData;
+
+// As a guest of a Node.js program the library is an addon.
+function loadAddon(file) {
+    const addon = { exports: {} };
+    process.dlopen(addon, file);
+    return addon.exports;
+}
+
+const native = setup.addon === undefined ?
+    process._linkedBinding('nwpool') : loadAddon(setup.addon);
 
 native.worker(setup.number, workerThreads.threadId);
 native.setBoxer((value) => boxErrors(value, native));
@@ -25,11 +34,13 @@ process.on('uncaughtExceptionMonitor', (error) =>
 
 // The module paths of the configured node, not of the program we live in; and
 // child_process.fork() shall start that node, not that program.
-const { execPath } = process;
-process.execPath = setup.nodePath;
-initPaths();
-if (!setup.haveNode) {
-    process.execPath = execPath;
+if (setup.addon === undefined) {
+    const { execPath } = process;
+    process.execPath = setup.nodePath;
+    initPaths();
+    if (!setup.haveNode) {
+        process.execPath = execPath;
+    }
 }
 
 // A script given as text gets CommonJS's names as globals; in other scripts they

@@ -232,7 +232,7 @@ void lane_start(struct lane_setting setting)
         nw__worker_spawn(place.number, &spec,
                          nw__start_lane_command(place.number, options.module,
                                                 "/", &(nw_resource_limits){0},
-                                                setting.tells_tasks)),
+                                                setting.tells_tasks, 0)),
         NW_OK);
 }
 

@@ -640,7 +640,7 @@ static void run_terminate(uint32_t number)
 
 static void run_commands(void)
 {
-    struct nw__command *command = nw__control_take();
+    struct nw__command *command = nw__control_take(nw__control_main());
 
     while (command != NULL) {
         struct nw__command *next = command->next;
@@ -733,7 +733,7 @@ nw_status nw__engine_open(const struct nw__engine_options *options, char *error,
     (void)error;
     (void)error_size;
     init_once();
-    nw__control_attach(wake_control, NULL);
+    nw__control_attach(nw__control_main(), wake_control, NULL);
     return NW_OK;
 }
 
