@@ -50,6 +50,9 @@ void drop_handles(void *data)
     for (v8::Global<Object> &prototype : codec->prototypes) {
         prototype.Reset();
     }
+    for (nw::Prototypes::Entry &entry : codec->known.entries) {
+        entry.prototype.Reset();
+    }
 }
 
 // The prototype of a global class; empty when it is not what it should be.
@@ -96,8 +99,8 @@ nw_status nw::Failure::caught(Isolate *isolate,
 
 bool nw::is_plain(Local<Value> value)
 {
-    return value->IsObject() && value.As<Object>()->InternalFieldCount() == 0 &&
-           !value->IsArray() && !value->IsFunction() && !value->IsProxy() &&
+    return value->IsObject() &&
+           !is_host_object(nullptr, value.As<Object>()) && !value->IsArray() && !value->IsFunction() && !value->IsProxy() &&
            !value->IsNativeError() && !value->IsDate() && !value->IsRegExp() &&
            !value->IsMap() && !value->IsSet() && !value->IsBooleanObject() &&
            !value->IsNumberObject() && !value->IsStringObject() &&
@@ -133,7 +136,7 @@ nw__engine_codec *nw__engine_codec_create(napi_env env,
         nw__free(memory);
         return nullptr;
     }
-    auto *codec = new (memory) nw__engine_codec{env, *hosts, {}, {}, {}};
+    auto *codec = new (memory) nw__engine_codec{env, *hosts, {}, {}, {}, {}};
     Local<v8::FunctionTemplate> box = v8::FunctionTemplate::New(isolate);
 
     box->InstanceTemplate()->SetInternalFieldCount(box_fields);

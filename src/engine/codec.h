@@ -8,6 +8,7 @@
 //   views.cc      typed arrays and DataViews
 //   beside.cc     buffers, shared memory and modules beside the bytes
 //   errors.cc     Errors out of their record
+//   host_object.cc  which objects are Node's own
 
 #ifndef NW_SRC_ENGINE_CODEC_H
 #define NW_SRC_ENGINE_CODEC_H
@@ -27,6 +28,21 @@ enum nw__error_class {
     NW__ERROR_CLASSES,
 };
 
+namespace nw {
+
+// What is_host_object() found out about prototypes. Of two with the same place
+// the later one stays; weak, as user code may make classes without end.
+struct Prototypes {
+    struct Entry {
+        v8::Global<v8::Object> prototype;
+        bool is_host;
+    };
+    static constexpr size_t count = 64;
+    Entry entries[count];
+};
+
+} // namespace nw
+
 // The handles go with the environment, which may be before the codec does: a
 // worker's last uv callbacks run when its isolate is gone already.
 struct nw__engine_codec {
@@ -36,6 +52,7 @@ struct nw__engine_codec {
     v8::Global<v8::FunctionTemplate> box; // Of what box_error() makes.
     // As they were before any script of the user ran; empty if there were none.
     v8::Global<v8::Object> prototypes[NW__ERROR_CLASSES];
+    nw::Prototypes known;
 };
 
 namespace nw {
@@ -77,6 +94,10 @@ struct Failure {
     // What was caught becomes NW_ECLONE, or NW_ESTOPPED.
     nw_status caught(v8::Isolate *isolate, const v8::TryCatch &caught) const;
 };
+
+// Whether it is an object of Node.js (or the box of an Error), which only its
+// own means can clone. `known` may be NULL: it only saves time.
+bool is_host_object(Prototypes *known, v8::Local<v8::Object> object);
 
 // See nw__engine_is_plain().
 bool is_plain(v8::Local<v8::Value> value);

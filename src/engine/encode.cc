@@ -46,6 +46,10 @@ constexpr size_t scratch_size = 1024;
 class Transfers
 {
   public:
+    explicit Transfers(nw::Prototypes *known) : known_(known)
+    {
+    }
+
     // Reads the list: user code may run. On failure the text says which item.
     nw_status read(Isolate *isolate, Local<v8::Array> list,
                    const Failure &failure)
@@ -98,7 +102,7 @@ class Transfers
                                            : append(&buffers, buffer);
         }
         if (!item->IsObject() ||
-            item.As<Object>()->InternalFieldCount() == 0) {
+            !nw::is_host_object(known_, item.As<Object>())) {
             return "is nothing that can move";
         }
         return append(&objects, item.As<Object>());
@@ -132,6 +136,7 @@ class Transfers
         Local<Object> object;
         uint32_t index;
     };
+    nw::Prototypes *known_;
     std::unordered_multimap<int, Entry> by_hash_;
 };
 
@@ -224,6 +229,18 @@ class Writer : public v8::ValueSerializer::Delegate
         isolate_->ThrowException(v8::Exception::Error(message));
     }
 
+#if V8_MAJOR_VERSION >= 12
+    bool HasCustomHostObject(Isolate *isolate) override
+    {
+        return true;
+    }
+
+    Maybe<bool> IsHostObject(Isolate *isolate, Local<Object> object) override
+    {
+        return Just(nw::is_host_object(&codec_->known, object));
+    }
+#endif
+
     Maybe<bool> WriteHostObject(Isolate *isolate, Local<Object> object) override
     {
         const ViewKind *kind = nw::view_kind(Local<Value>(object));
@@ -233,7 +250,7 @@ class Writer : public v8::ValueSerializer::Delegate
         }
         if (codec_->box.Get(isolate)->HasInstance(object)) {
             serializer_.WriteUint32(NW__WIRE_ERROR);
-            return write_nested(object->GetInternalField(0));
+            return write_nested(object->GetInternalField(0).As<Value>());
         }
         if (codec_->hosts.keep == nullptr) {
             return refuse(no_objects);
@@ -542,7 +559,7 @@ nw_status nw__engine_encode(nw__engine_codec *codec, napi_value value,
     v8::HandleScope handle_scope(isolate);
     Local<Value> local = nw::from_napi(value);
     const Failure failure = {error, error_size};
-    Transfers transfers;
+    Transfers transfers(&codec->known);
     nw_status status = NW_OK;
 
     if (codec->env == nullptr) {

@@ -110,16 +110,6 @@ nw_status load_glue(const nw__engine_options *options, char *error,
 
 } // namespace
 
-const char *nw__engine_version(void)
-{
-    return NODE_VERSION;
-}
-
-int nw__engine_module_version(void)
-{
-    return NODE_MODULE_VERSION;
-}
-
 nw_status nw__engine_open(const nw__engine_options *options, char *error,
                           size_t error_size)
 {

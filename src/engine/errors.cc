@@ -16,6 +16,32 @@ using v8::Object;
 using v8::String;
 using v8::Value;
 
+// V8's own take a second parameter in later versions.
+Local<Value> new_error(Local<String> message)
+{
+    return v8::Exception::Error(message);
+}
+
+Local<Value> new_type_error(Local<String> message)
+{
+    return v8::Exception::TypeError(message);
+}
+
+Local<Value> new_range_error(Local<String> message)
+{
+    return v8::Exception::RangeError(message);
+}
+
+Local<Value> new_syntax_error(Local<String> message)
+{
+    return v8::Exception::SyntaxError(message);
+}
+
+Local<Value> new_reference_error(Local<String> message)
+{
+    return v8::Exception::ReferenceError(message);
+}
+
 class Maker
 {
   public:
@@ -70,15 +96,14 @@ class Maker
     Local<Object> of_class(Local<String> name, Local<String> message)
     {
         static const Class classes[] = {
-            {"Error", v8::Exception::Error, NW__ERROR_CLASSES},
-            {"TypeError", v8::Exception::TypeError, NW__ERROR_CLASSES},
-            {"RangeError", v8::Exception::RangeError, NW__ERROR_CLASSES},
-            {"SyntaxError", v8::Exception::SyntaxError, NW__ERROR_CLASSES},
-            {"ReferenceError", v8::Exception::ReferenceError,
-             NW__ERROR_CLASSES},
-            {"EvalError", v8::Exception::Error, NW__ERROR_EVAL},
-            {"URIError", v8::Exception::Error, NW__ERROR_URI},
-            {"AggregateError", v8::Exception::Error, NW__ERROR_AGGREGATE},
+            {"Error", new_error, NW__ERROR_CLASSES},
+            {"TypeError", new_type_error, NW__ERROR_CLASSES},
+            {"RangeError", new_range_error, NW__ERROR_CLASSES},
+            {"SyntaxError", new_syntax_error, NW__ERROR_CLASSES},
+            {"ReferenceError", new_reference_error, NW__ERROR_CLASSES},
+            {"EvalError", new_error, NW__ERROR_EVAL},
+            {"URIError", new_error, NW__ERROR_URI},
+            {"AggregateError", new_error, NW__ERROR_AGGREGATE},
         };
 
         for (const Class &known : classes) {

@@ -77,7 +77,7 @@ namespace {
 constexpr int text_frames = 10;
 
 // Enough to tell one kind of script from another.
-constexpr int name_size = 24;
+constexpr int name_size = 64;
 
 struct Thread {
     nw__engine_guard *guard;
@@ -139,7 +139,8 @@ enum class Kind {
     node,
     trampoline,
     ours,        // Another script of ours.
-    async_hooks, // Node's, which the trampoline calls through.
+    async_hooks, // Node's, which the trampoline calls through; since Node.js 22
+                 // in more than one file.
 };
 
 Kind kind_of(const char *name)
@@ -152,6 +153,9 @@ Kind kind_of(const char *name)
         {"nwpool:worker", Kind::ours},
         {"nwpool:glue", Kind::ours},
         {"node:async_hooks", Kind::async_hooks},
+        {"node:internal/async_local_storage/async_hooks", Kind::async_hooks},
+        {"node:internal/async_local_storage/async_context_frame",
+         Kind::async_hooks},
     };
 
     for (const auto &known : exact) {
@@ -389,7 +393,8 @@ void request_interrupt(nw__engine_guard *guard, bool requested)
 
 // V8 ends the process when this returns. On a thread of V8's own it does: a
 // worker cannot be told from there, nor can it go on.
-void on_out_of_memory(const char *, bool)
+// The second parameter depends on V8's version.
+template <typename Details> void on_out_of_memory(const char *, Details)
 {
     nw__engine_guard *guard = this_thread.guard;
 

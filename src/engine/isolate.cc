@@ -1,9 +1,21 @@
-// What other threads may do to an isolate, and what it can say of its heap.
+// What other threads may do to an isolate, and what it can say of its heap. And
+// of which Node.js all this is: what engine.cc has is for those who start it.
 
+#include <node_version.h>
 #include <v8-profiler.h>
 #include <v8.h>
 
 #include "src/engine/engine.h"
+
+extern "C" const char *nw__engine_version(void)
+{
+    return NODE_VERSION;
+}
+
+extern "C" int nw__engine_module_version(void)
+{
+    return NODE_MODULE_VERSION;
+}
 
 extern "C" void *nw__engine_isolate(void)
 {

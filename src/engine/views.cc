@@ -24,6 +24,9 @@ const ViewKind kinds[] = {
     {NW__VIEW_BIGINT64, 8, &Value::IsBigInt64Array},
     {NW__VIEW_BIGUINT64, 8, &Value::IsBigUint64Array},
     {NW__VIEW_DATA_VIEW, 1, &Value::IsDataView},
+#if V8_MAJOR_VERSION >= 13
+    {NW__VIEW_FLOAT16, 2, &Value::IsFloat16Array},
+#endif
 };
 
 // `count` in elements. `Buffer` is one of the two kinds.
@@ -46,6 +49,10 @@ Local<Object> construct(uint8_t tag, Local<Buffer> buffer, size_t offset,
         return v8::Int32Array::New(buffer, offset, count);
     case NW__VIEW_UINT32:
         return v8::Uint32Array::New(buffer, offset, count);
+#if V8_MAJOR_VERSION >= 13
+    case NW__VIEW_FLOAT16:
+        return v8::Float16Array::New(buffer, offset, count);
+#endif
     case NW__VIEW_FLOAT32:
         return v8::Float32Array::New(buffer, offset, count);
     case NW__VIEW_FLOAT64:
