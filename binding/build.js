@@ -29,13 +29,14 @@ const left_out = ['src/json.c', 'src/runtime.c', 'src/engine/engine.cc'];
 const added = ['binding/addon.c', 'binding/runtime.c'];
 
 const common = ['-O2', '-fPIC', '-fvisibility=hidden',
-    '-fno-omit-frame-pointer', '-D_GNU_SOURCE', '-Wall', '-Wextra'];
+    '-fno-omit-frame-pointer', '-ffunction-sections', '-fdata-sections',
+    '-D_GNU_SOURCE', '-Wall', '-Wextra'];
 const c_flags = ['-std=gnu11', ...common];
 // Node.js has no type information for the classes that we derive from.
 const cxx_flags = [...common, '-fno-rtti', '-fno-exceptions',
     '-Wno-unused-parameter'];
 const link_flags = ['-shared', '-Wl,-z,now', '-Wl,-z,nodelete',
-    '-Wl,--as-needed', '-static-libstdc++', '-static-libgcc', '-pthread'];
+    '-Wl,--as-needed', '-Wl,--gc-sections', '-static-libstdc++', '-pthread'];
 
 class Problem extends Error {}
 

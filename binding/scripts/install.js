@@ -25,20 +25,19 @@ function hasPrebuilt() {
     }
 }
 
+// False: it has said why not.
 function buildFromSource() {
-    const { status } = spawnSync(process.execPath,
-        [path.join(__dirname, '../build.js')], { stdio: 'inherit' });
-
-    if (status !== 0) {
-        throw new Error('no prebuilt addon fits this Node.js, and none could ' +
-            'be built, for the reason above');
-    }
-    load();
+    return spawnSync(process.execPath, [path.join(__dirname, '../build.js')],
+        { stdio: 'inherit' }).status === 0;
 }
 
 try {
     if (!hasPrebuilt()) {
-        buildFromSource();
+        if (buildFromSource()) {
+            load();
+        } else {
+            process.exitCode = 1;
+        }
     }
 } catch (error) {
     console.error(`nwpool: ${error.message}`);
