@@ -124,7 +124,8 @@ bool nested(v8::Isolate *isolate, bool *terminated, Call call)
 // -- primitive.cc
 
 // False: use the serializer; nothing has happened.
-bool encode_primitive(v8::Local<v8::Value> value, nw__message *message);
+bool encode_primitives(const v8::Local<v8::Value> *values, size_t count,
+                       nw__message *message);
 
 // Reads all values of a message if they are nothing but primitives. False, with
 // some of `values` set: use the deserializer, which knows what is malformed.

@@ -25,7 +25,8 @@
 #include "src/engine/views.h"
 #include "src/wire.h"
 
-namespace {
+namespace
+{
 
 using nw::Failure;
 using nw::ViewKind;
@@ -98,8 +99,7 @@ class Transfers
                 return "is a buffer that was detached already";
             }
             // What V8 cannot detach (WebAssembly memory) is copied.
-            return !buffer->IsDetachable() ? nullptr
-                                           : append(&buffers, buffer);
+            return !buffer->IsDetachable() ? nullptr : append(&buffers, buffer);
         }
         if (!item->IsObject() ||
             !nw::is_host_object(known_, item.As<Object>())) {
@@ -158,8 +158,8 @@ class Writer : public v8::ValueSerializer::Delegate
         FreeBufferMemory(bytes_);
     }
 
-    // Writes the value; then nothing has left JavaScript yet.
-    nw_status write(Local<Value> value)
+    // Writes the values; then nothing has left JavaScript yet.
+    nw_status write(const Local<Value> *values, size_t count)
     {
         v8::TryCatch caught(isolate_);
 
@@ -169,9 +169,13 @@ class Writer : public v8::ValueSerializer::Delegate
                                             transfers_->buffers[i]);
         }
         serializer_.WriteHeader();
-        bool written =
-            serializer_.WriteValue(isolate_->GetCurrentContext(), value)
-                .FromMaybe(false);
+        bool written = true;
+        for (size_t i = 0; i < count && written; i++) {
+            written =
+                serializer_.WriteValue(isolate_->GetCurrentContext(), values[i])
+                    .FromMaybe(false);
+        }
+        count_ = static_cast<uint32_t>(count);
         if (terminated_) {
             return NW_ESTOPPED;
         }
@@ -218,7 +222,7 @@ class Writer : public v8::ValueSerializer::Delegate
         for (Local<ArrayBuffer> buffer : transfers_->buffers) {
             buffer->Detach();
         }
-        message->value_count = 1;
+        message->value_count = count_;
         return NW_OK;
     }
 
@@ -321,8 +325,7 @@ class Writer : public v8::ValueSerializer::Delegate
     Maybe<bool> write_nested(Local<Value> value)
     {
         bool written = nw::nested(isolate_, &terminated_, [&] {
-            return serializer_
-                .WriteValue(isolate_->GetCurrentContext(), value)
+            return serializer_.WriteValue(isolate_->GetCurrentContext(), value)
                 .FromMaybe(false);
         });
 
@@ -499,9 +502,9 @@ class Writer : public v8::ValueSerializer::Delegate
         } else if (size > 0) {
             std::shared_ptr<v8::BackingStore> store =
                 view->Buffer()->GetBackingStore();
-            serializer_.WriteRawBytes(
-                static_cast<uint8_t *>(store->Data()) + view->ByteOffset(),
-                size);
+            serializer_.WriteRawBytes(static_cast<uint8_t *>(store->Data()) +
+                                          view->ByteOffset(),
+                                      size);
         }
         return Just(true);
     }
@@ -528,23 +531,26 @@ class Writer : public v8::ValueSerializer::Delegate
     std::vector<uint32_t> object_refs_; // Where in `refs_` each belongs.
     uint8_t *bytes_ = nullptr;
     size_t size_ = 0;
+    uint32_t count_ = 0;
     bool out_of_memory_ = false;
     bool terminated_ = false;
     alignas(8) uint8_t scratch_[scratch_size];
     v8::ValueSerializer serializer_; // Last: it frees through this delegate.
 };
 
-// Replaces the value by a copy of it in which every Error is boxed.
+// Replaces each value by a copy of it in which every Error is boxed.
 nw_status box_errors(nw__engine_codec *codec, Isolate *isolate,
-                     Local<Value> *value, const Failure &failure)
+                     Local<Value> *values, size_t count, const Failure &failure)
 {
     v8::TryCatch caught(isolate);
 
-    if (!codec->boxer.Get(isolate)
-             ->Call(isolate->GetCurrentContext(), v8::Undefined(isolate), 1,
-                    value)
-             .ToLocal(value)) {
-        return failure.caught(isolate, caught);
+    for (size_t i = 0; i < count; i++) {
+        if (!codec->boxer.Get(isolate)
+                 ->Call(isolate->GetCurrentContext(), v8::Undefined(isolate), 1,
+                        &values[i])
+                 .ToLocal(&values[i])) {
+            return failure.caught(isolate, caught);
+        }
     }
     return NW_OK;
 }
@@ -555,31 +561,46 @@ nw_status nw__engine_encode(nw__engine_codec *codec, napi_value value,
                             napi_value transfer, nw__message *message,
                             char *error, size_t error_size)
 {
+    return nw__engine_encode_list(codec, &value, 1, transfer, message, error,
+                                  error_size);
+}
+
+nw_status nw__engine_encode_list(nw__engine_codec *codec,
+                                 const napi_value *list, size_t count,
+                                 napi_value transfer, nw__message *message,
+                                 char *error, size_t error_size)
+{
     Isolate *isolate = Isolate::GetCurrent();
     v8::HandleScope handle_scope(isolate);
-    Local<Value> local = nw::from_napi(value);
+    Local<Value> values[NW__ENGINE_VALUES_MAX];
     const Failure failure = {error, error_size};
-    Transfers transfers(&codec->known);
     nw_status status = NW_OK;
 
     if (codec->env == nullptr) {
         return NW_ESTOPPED;
     }
-    if (transfer == nullptr && nw::encode_primitive(local, message)) {
+    if (count > NW__ENGINE_VALUES_MAX) {
+        return NW_ELIMIT;
+    }
+    for (size_t i = 0; i < count; i++) {
+        values[i] = nw::from_napi(list[i]);
+    }
+    if (transfer == nullptr && nw::encode_primitives(values, count, message)) {
         return NW_OK;
     }
+    Transfers transfers(&codec->known);
     if (transfer != nullptr) {
         status = transfers.read(
             isolate, nw::from_napi(transfer).As<v8::Array>(), failure);
     }
     bool boxing = !codec->boxer.IsEmpty();
-    if (status == NW_OK && boxing && local->IsNativeError()) {
+    if (status == NW_OK && boxing && count == 1 && values[0]->IsNativeError()) {
         boxing = false;
-        status = box_errors(codec, isolate, &local, failure);
+        status = box_errors(codec, isolate, values, count, failure);
     }
     while (status == NW_OK) {
         Writer writer(codec, isolate, failure, &transfers);
-        status = writer.write(local);
+        status = writer.write(values, count);
         if (status != NW_OK) {
             break;
         }
@@ -587,7 +608,7 @@ nw_status nw__engine_encode(nw__engine_codec *codec, napi_value value,
             return writer.finish(message);
         }
         boxing = false;
-        status = box_errors(codec, isolate, &local, failure);
+        status = box_errors(codec, isolate, values, count, failure);
     }
     return status;
 }

@@ -148,6 +148,14 @@ nw_status nw__engine_encode(struct nw__engine_codec *codec, napi_value value,
                             napi_value transfer, struct nw__message *message,
                             char *error, size_t error_size);
 
+// The same with several values, behind one header.
+#define NW__ENGINE_VALUES_MAX 64
+nw_status nw__engine_encode_list(struct nw__engine_codec *codec,
+                                 const napi_value *values, size_t count,
+                                 napi_value transfer,
+                                 struct nw__message *message, char *error,
+                                 size_t error_size);
+
 #ifdef __cplusplus
 }
 #endif

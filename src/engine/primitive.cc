@@ -9,44 +9,75 @@ using v8::Isolate;
 using v8::Local;
 using v8::Value;
 
-bool nw::encode_primitive(Local<Value> value, nw__message *message)
+namespace
 {
-    uint8_t bytes[2 + 1 + 10];
+
+// Longest of them: a tag and a double.
+constexpr size_t primitive_max = 9;
+
+// Values of one message that are tried; one with more takes the long way.
+constexpr size_t primitives_max = 8;
+
+// How many bytes it has, at `out`; 0: it is something else.
+size_t put_primitive(Local<Value> value, uint8_t *out)
+{
     size_t size = 0;
 
-    bytes[size++] = 0xFF;
-    bytes[size++] = NW__WIRE_VERSION;
     if (value->IsInt32()) {
         int32_t number = value.As<v8::Int32>()->Value();
         uint32_t zigzag = (static_cast<uint32_t>(number) << 1) ^
                           static_cast<uint32_t>(number >> 31);
-        bytes[size++] = 'I';
+        out[size++] = 'I';
         for (; zigzag >= 0x80; zigzag >>= 7) {
-            bytes[size++] = static_cast<uint8_t>(zigzag | 0x80);
+            out[size++] = static_cast<uint8_t>(zigzag | 0x80);
         }
-        bytes[size++] = static_cast<uint8_t>(zigzag);
+        out[size++] = static_cast<uint8_t>(zigzag);
     } else if (value->IsUndefined()) {
-        bytes[size++] = '_';
+        out[size++] = '_';
     } else if (value->IsNull()) {
-        bytes[size++] = '0';
+        out[size++] = '0';
     } else if (value->IsBoolean()) {
-        bytes[size++] = value->IsTrue() ? 'T' : 'F';
+        out[size++] = value->IsTrue() ? 'T' : 'F';
     } else if (value->IsNumber()) {
         double number = value.As<v8::Number>()->Value();
-        bytes[size++] = 'N';
-        memcpy(bytes + size, &number, sizeof(number));
+        out[size++] = 'N';
+        memcpy(out + size, &number, sizeof(number));
         size += sizeof(number);
-    } else {
+    }
+    return size;
+}
+
+} // namespace
+
+bool nw::encode_primitives(const Local<Value> *values, size_t count,
+                           nw__message *message)
+{
+    uint8_t bytes[2 + primitives_max * primitive_max];
+    size_t size = 0;
+
+    if (count > primitives_max) {
         return false;
     }
-    // Fits the inline part, so it cannot fail.
-    nw__message_reserve(message, size);
+    bytes[size++] = 0xFF;
+    bytes[size++] = NW__WIRE_VERSION;
+    for (size_t i = 0; i < count; i++) {
+        size_t length = put_primitive(values[i], bytes + size);
+
+        if (length == 0) {
+            return false;
+        }
+        size += length;
+    }
+    if (nw__message_reserve(message, size) != NW_OK) {
+        return false; // The long way lacks memory as well, and says so.
+    }
     memcpy(message->data, bytes, size);
-    message->value_count = 1;
+    message->value_count = static_cast<uint32_t>(count);
     return true;
 }
 
-namespace {
+namespace
+{
 
 // Reads one primitive at `*at`. False, with `*at` as it was: it is something
 // else, or malformed, and the deserializer shall say so.
