@@ -8,8 +8,8 @@
 #include <node_api.h>
 #include <node_version.h>
 
+#include "binding/host.h"
 #include "binding/testing.h"
-#include "src/binding.h"
 
 #define TEXT_OF(x)  #x
 #define TEXT(macro) TEXT_OF(macro)
@@ -38,10 +38,15 @@ NAPI_MODULE_INIT()
 {
     char modules[16] = "unknown";
     char text[128];
+    struct nw__binding *binding;
 
     if (get_modules(env, modules, sizeof(modules)) &&
         strcmp(modules, MODULES) == 0) {
-        exports = nw__binding_init(env, exports);
+        binding = nw__binding_create(env, exports);
+        if (binding == NULL) {
+            return NULL;
+        }
+        nw__host_define(binding, exports);
 #ifdef NW_TESTING
         if (exports != NULL) {
             nw__testing_define(env, exports);

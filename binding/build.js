@@ -26,7 +26,7 @@ const root = [path.join(__dirname, 'native'), path.dirname(__dirname)]
 
 // JSON by jansson is for C alone.
 const left_out = ['src/json.c', 'src/runtime.c', 'src/engine/engine.cc'];
-const added = ['binding/addon.c', 'binding/runtime.c'];
+const added = ['binding/addon.c', 'binding/host.c', 'binding/runtime.c'];
 
 const common = ['-O2', '-fPIC', '-fvisibility=hidden',
     '-fno-omit-frame-pointer', '-ffunction-sections', '-fdata-sections',

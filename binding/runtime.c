@@ -4,8 +4,8 @@
 #include "src/runtime.h"
 
 #include <limits.h>
-#include <stdatomic.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 static atomic_bool forked;
@@ -32,6 +32,12 @@ nw_status nw__runtime_acquire(void)
 
 void nw__runtime_release(void)
 {
+}
+
+// Each environment has its own.
+struct nw__control *nw__runtime_take_control(void)
+{
+    return nw__control_create();
 }
 
 bool nw__runtime_forked(void)

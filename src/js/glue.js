@@ -14,8 +14,7 @@ const path = require('path');
 const fs = require('fs');
 
 // `hosted` is there where this runs in a Node.js program's own environment, which
-// loaded the library as an addon: { native, addon, options(pool),
-// output(pool, fd, chunk), exited(pool) }.
+// loaded the library as an addon: { native, addon, options(pool), exited(pool) }.
 const host = typeof hosted === 'undefined' ? undefined : hosted;
 const native = host === undefined ?
     process._linkedBinding('nwpool') : host.native;
@@ -298,8 +297,9 @@ function launch(number, spec, transfer, payload) {
             env: environment(spec),
             trackUnmanagedFds: !spec.keepUnmanagedFds,
             stdin: spec.stdin === true,
-            stdout: true,
-            stderr: true,
+            // Read by us they would keep a program running.
+            stdout: host === undefined,
+            stderr: host === undefined,
             ...given({
                 argv: spec.argv,
                 execArgv,
@@ -331,11 +331,9 @@ function rehearse(spec) {
 }
 
 // Our scripts print through C; this is for what Node.js prints before they run.
-function passOn(worker, spec) {
+function passOn(worker) {
     if (host !== undefined) {
-        worker.stdout.on('data', (chunk) => host.output(spec.pool, 1, chunk));
-        worker.stderr.on('data', (chunk) => host.output(spec.pool, 2, chunk));
-        return;
+        return; // Node.js does it.
     }
     pipeline(worker.stdout, outputStream(1)).catch(() => {});
     pipeline(worker.stderr, outputStream(2)).catch(() => {});
@@ -385,7 +383,7 @@ function start(number, spec, transfer, data) {
         throw error;
     }
     workers.set(number, worker);
-    passOn(worker, spec);
+    passOn(worker);
     report(number, worker, spec);
     if (host !== undefined) {
         worker.unref();

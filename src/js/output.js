@@ -1,7 +1,7 @@
 // Shared by all scripts, which it is put in front of.
 //
 // Hands what is printed to C, which writes it to the host's stdout or stderr or
-// reports it. In a worker this replaces Node's own way, a message port to the
+// reports it; `native` is of the script behind. In a worker this replaces Node's own way, a message port to the
 // parent, which loses what was printed just before the end.
 
 const { Writable } = require('stream');
@@ -10,7 +10,6 @@ const { setTimeout: later, clearTimeout: never } = require('timers');
 
 const RETRY_MS = 10; // When too much is waiting to be written.
 
-const nativeOutput = process._linkedBinding('nwpool').output;
 const outputTasks = new WeakMap(); // Chunk to id of the task that printed it.
 
 // What a stream writes to. It gets one chunk at a time; the stream keeps the
@@ -44,7 +43,7 @@ class Output {
 
     #send() {
         const task = outputTasks.get(this.#chunk) ?? 0;
-        if (nativeOutput(this.#fd, this.#chunk, this.#force, task)) {
+        if (native.output(this.#fd, this.#chunk, this.#force, task)) {
             this.#timer = undefined;
             this.#done();
         } else {

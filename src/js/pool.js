@@ -231,8 +231,17 @@ function look(value) {
     return value;
 }
 
-const call = follow === undefined ? invoke :
+const followed = follow === undefined ? invoke :
     (action, args) => follow.run(own(), invoke, action, args);
+
+// A JavaScript program may send something with each task, in front of the
+// arguments: a request's id, say.
+const contexts = setup.hasContext ? new AsyncLocalStorage() : undefined;
+const call = contexts === undefined ? followed :
+    (action, [context, ...args]) =>
+        contexts.run(context, followed, action, args);
+
+currentContext = () => contexts?.getStore();
 
 function enter(task, action, ...args) {
     return task.resource.runInAsyncScope(within, undefined, task, action,

@@ -129,6 +129,7 @@ function movable(items) {
 
 // The task that runs, as scripts see it; only a pool's worker has any.
 let currentTask = () => undefined;
+let currentContext = () => undefined;
 
 Object.defineProperty(globalThis, 'nwpool', {
     value: Object.freeze({
@@ -145,6 +146,11 @@ Object.defineProperty(globalThis, 'nwpool', {
         // { id, signal, send(value, transferList) } of the task that runs.
         get task() {
             return currentTask();
+        },
+
+        // What came with it from where it was submitted.
+        get context() {
+            return currentContext();
         },
     }),
 });

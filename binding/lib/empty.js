@@ -1,0 +1,3 @@
+// The module of pools whose functions come by their source.
+
+'use strict';

@@ -1,0 +1,183 @@
+// Options of pools and of tasks: what there is, what it may be, and a sentence
+// for everything else.
+
+'use strict';
+
+const path = require('path');
+const { fileURLToPath } = require('url');
+
+function invalid(message) {
+    const error = new TypeError(message);
+    error.code = 'NW_EINVAL';
+    return error;
+}
+
+// -- kinds of values
+
+function count(min, max) {
+    return (value, name) => {
+        if (!Number.isInteger(value) || value < min || value > max) {
+            throw invalid(`${name} is ${String(value)}; it is a whole number ` +
+                `from ${min} to ${max}`);
+        }
+        return value;
+    };
+}
+
+// UINT32_MAX is C's "for ever".
+const FOREVER = 2 ** 32 - 1;
+
+function milliseconds(value, name) {
+    if (value === Infinity) {
+        return FOREVER;
+    }
+    if (typeof value !== 'number' || !(value > 0) || value >= FOREVER) {
+        throw invalid(`${name} is ${String(value)}; it is a time in ` +
+            'milliseconds, more than 0, or Infinity for none');
+    }
+    return Math.ceil(value);
+}
+
+function bytes(value, name) {
+    if (typeof value !== 'number' || !(value > 0)) {
+        throw invalid(`${name} is ${String(value)}; it is a number of bytes`);
+    }
+    return value;
+}
+
+function flag(value, name) {
+    if (typeof value !== 'boolean') {
+        throw invalid(`${name} is ${String(value)}; it is true or false`);
+    }
+    return value;
+}
+
+function text(value, name) {
+    if (typeof value !== 'string' || value === '') {
+        throw invalid(`${name} is a string that is not empty`);
+    }
+    return value;
+}
+
+const anything = (value) => value;
+
+function object(value, name) {
+    if (typeof value !== 'object' || value === null) {
+        throw invalid(`${name} is an object`);
+    }
+    return value;
+}
+
+function oneOf(...choices) {
+    return (value, name) => {
+        if (!choices.includes(value)) {
+            throw invalid(`${name} is ${JSON.stringify(value)}; it is one of ` +
+                choices.map((choice) => JSON.stringify(choice)).join(', '));
+        }
+        return value;
+    };
+}
+
+const WORKERS_MAX = 1024;
+
+const poolOptions = {
+    module: anything,
+    name: text,
+    minWorkers: count(0, WORKERS_MAX),
+    maxWorkers: count(1, WORKERS_MAX),
+    spares: count(0, WORKERS_MAX),
+    concurrency: count(1, 1024),
+    idleTimeout: milliseconds,
+    queueMax: count(1, 2 ** 31),
+    queueBytesMax: bytes,
+    highWater: count(1, 100),
+    lowWater: count(0, 99),
+    ageing: milliseconds,
+    expiry: milliseconds,
+    runLimit: milliseconds,
+    escalation: milliseconds,
+    interruptible: flag,
+    cancel: oneOf('ask', 'interrupt', 'end'),
+    wait: anything,
+    setUp: text,
+    tearDown: text,
+    setUpTimeout: milliseconds,
+    tearDownTimeout: milliseconds,
+    recycleTasks: count(1, 2 ** 31),
+    recycleAge: milliseconds,
+    recycleMemory: bytes,
+    resourceLimits: object,
+    env: anything,
+    argv: object,
+    execArgv: object,
+    workerData: anything,
+    trackUnmanagedFds: flag,
+    stdout: anything,
+    stderr: anything,
+    context: object,
+};
+
+const taskOptions = {
+    signal: object,
+    priority: count(-8, 7),
+    expiry: milliseconds,
+    runLimit: milliseconds,
+    interruptible: flag,
+    cancel: oneOf('ask', 'interrupt', 'end'),
+    escalation: milliseconds,
+    retries: count(0, 100),
+    transfer: object,
+    wait: anything,
+    onMessage: anything,
+};
+
+// What was most likely meant by an option that there is not.
+function nearest(name, known) {
+    const lower = name.toLowerCase();
+    return Object.keys(known).find((key) => key.toLowerCase() === lower ||
+        key.toLowerCase().includes(lower) ||
+        lower.includes(key.toLowerCase()));
+}
+
+function check(given, known, what) {
+    const checked = {};
+    for (const [name, value] of Object.entries(given)) {
+        if (known[name] === undefined) {
+            const meant = nearest(name, known);
+            throw invalid(`${what} has no option "${name}"` +
+                (meant === undefined ? '' : `; did you mean "${meant}"?`));
+        }
+        if (value !== undefined) {
+            checked[name] = known[name](value, name);
+        }
+    }
+    return checked;
+}
+
+// A path, a file: URL, or the name of a package, as the worker resolves it.
+function moduleOf(module) {
+    if (module instanceof URL || String(module).startsWith('file:')) {
+        return fileURLToPath(module);
+    }
+    text(module, 'module');
+    return module.startsWith('.') ? path.resolve(module) : module;
+}
+
+function checkPool(given = {}) {
+    if (typeof given !== 'object' || given === null) {
+        throw invalid('the options of a pool are an object: ' +
+            'new Pool({ module: ... })');
+    }
+    const checked = check(given, poolOptions, 'a pool');
+    if (checked.module === undefined) {
+        throw invalid('a pool needs a module: new Pool({ module: ' +
+            '"./tasks.mjs" })');
+    }
+    checked.module = moduleOf(checked.module);
+    return checked;
+}
+
+const checkTask = (given) => check(given, taskOptions, 'a task');
+
+module.exports = { checkPool, checkTask, invalid, moduleOf, poolOptions,
+    FOREVER };

@@ -1,0 +1,559 @@
+// Pool: a pool of C, from JavaScript.
+
+'use strict';
+
+const { EventEmitter } = require('events');
+const { SHARE_ENV } = require('worker_threads');
+
+const channels = require('./channels.js');
+const { PoolError } = require('./errors.js');
+const { addPool, addTask, native, removePool, takeTask } =
+    require('./native.js');
+const { checkPool, checkTask, invalid, moduleOf } = require('./options.js');
+const { TaskStream } = require('./stream.js');
+const { Task, errorOf } = require('./task.js');
+const { Transfer, bufferOf, unwrap } = require('./transfer.js');
+
+const HOW = { ask: 0, interrupt: 1, end: 2 }; // nw_cancel
+
+// As NW_POOL_DESTROY_TIMEOUT_MS and NW_POOL_TEAR_DOWN_DEFAULT_MS.
+const DESTROY_TIMEOUT_MS = 5000;
+const TEAR_DOWN_MS = 1000;
+
+const closedError = () => new PoolError('the pool is closed', 'NW_ECLOSED');
+
+// Numbers of functions are the environment's, not a pool's.
+const numbers = new Map();
+
+function numberOf(name) {
+    let number = numbers.get(name);
+    if (number === undefined) {
+        if (typeof name !== 'string' || name === '' ||
+            Buffer.byteLength(name) > 255) {
+            throw invalid('the name of a function is a string of 1 to 255 ' +
+                'bytes');
+        }
+        number = native.define(name);
+        numbers.set(name, number);
+    }
+    return number;
+}
+
+class Pool extends EventEmitter {
+    #options;
+    #handle;
+    #number;
+    #outstanding = 0;
+    #waiting = []; // For room: { task, submit, timer }
+    #state = 'open'; // then 'closing', 'ending', 'closed'
+    #ending; // The promise of close() and destroy().
+    #idle; // Called when nothing is outstanding.
+    #gone; // Called when a worker has exited.
+
+    constructor(options) {
+        super();
+        this.#options = checkPool(options);
+        this.#number = addPool(this);
+        try {
+            this.#handle = native.createPool({
+                ...this.#options,
+                number: this.#number,
+            });
+        } catch (error) {
+            removePool(this.#number);
+            throw error;
+        }
+    }
+
+    // -- tasks
+
+    // One argument.
+    run(name, argument, options) {
+        if (options === undefined && this.#options.context === undefined &&
+            !(argument instanceof Transfer)) {
+            return new Promise((resolve) => {
+                const task = this.#makeTask(resolve);
+                this.#start(task, name, () => native.submit(this.#handle,
+                    numberOf(name), task.slot, undefined, undefined, argument));
+            });
+        }
+        return this.apply(name, [argument], options);
+    }
+
+    // Any number of them.
+    apply(name, args = [], options = undefined) {
+        return new Promise((resolve) => {
+            const checked = options === undefined ? undefined :
+                checkTask(options);
+            const task = this.#makeTask(resolve);
+            task.onMessage = checked?.onMessage;
+            this.#submit(task, name, args, checked);
+        });
+    }
+
+    // What an async generator yields there, one by one.
+    stream(name, argument, options) {
+        return this.streamApply(name, [argument], options);
+    }
+
+    streamApply(name, args = [], options = undefined) {
+        const checked = options === undefined ? {} : checkTask(options);
+        const stream = new TaskStream(this, checked);
+        const result = new Promise((resolve) => {
+            const task = this.#makeTask(resolve);
+            task.stream = stream;
+            stream.task = task;
+            this.#submit(task, name, args, checked);
+        });
+        stream.follow(result);
+        return stream;
+    }
+
+    // On each worker there is, spares included; all of their results.
+    runOnEach(name, argument) {
+        return new Promise((resolve) => {
+            const task = this.#makeTask(resolve);
+            task.slot = addTask(task);
+            try {
+                this.#check();
+                task.expected = native.submitEach(this.#handle, numberOf(name),
+                    task.slot, undefined, undefined,
+                    ...this.#withContext([argument]));
+            } catch (error) {
+                this.#refuse(task, error);
+                return;
+            }
+            collect(task);
+        });
+    }
+
+    async map(name, items, options = {}) {
+        const { concurrency = this.#mapConcurrency(), settle = 'all',
+            ...others } = options;
+        if (!Number.isInteger(concurrency) || concurrency < 1) {
+            throw invalid(`concurrency is ${String(concurrency)}; it is a ` +
+                'whole number from 1');
+        }
+        if (settle !== 'all' && settle !== 'allSettled') {
+            throw invalid('settle is "all" or "allSettled"');
+        }
+        return mapWith(items, concurrency, settle === 'allSettled', (item) =>
+            this.apply(name, [item],
+                Object.keys(others).length > 0 ? others : undefined));
+    }
+
+    #mapConcurrency() {
+        const { maxWorkers = this.stats().workers || 1, concurrency = 1 } =
+            this.#options;
+        return 2 * maxWorkers * concurrency;
+    }
+
+    #makeTask(resolve) {
+        this.#outstanding++;
+        return new Task(this, resolve);
+    }
+
+    #check() {
+        if (this.#state !== 'open') {
+            throw closedError();
+        }
+    }
+
+    #withContext(args) {
+        const { context } = this.#options;
+        return context === undefined ? args : [context.getStore(), ...args];
+    }
+
+    #submit(task, name, args, options) {
+        const transfer = options?.transfer?.map(bufferOf) ?? [];
+        const values = this.#withContext(unwrap(args, transfer));
+        const { signal } = options ?? {};
+        let spec;
+        if (options !== undefined || task.stream !== undefined) {
+            spec = { ...options, sends: task.stream !== undefined ||
+                task.onMessage !== undefined };
+            if (options?.interruptible !== undefined) {
+                spec.interruptible = options.interruptible ? 2 : 1;
+            }
+        }
+        if (signal?.aborted) {
+            task.failWith(signal.reason);
+            return;
+        }
+        this.#start(task, name, () => native.submit(this.#handle,
+            numberOf(name), task.slot,
+            transfer.length > 0 ? transfer : undefined, spec, ...values),
+        options);
+        if (signal !== undefined && !task.isSettled) {
+            this.#listen(task, signal, options);
+        }
+    }
+
+    #listen(task, signal, options) {
+        const abort = () => {
+            task.abandon(signal.reason);
+            this.cancelTask(task, options);
+        };
+        signal.addEventListener('abort', abort, { once: true });
+        task.cleanUp = () => signal.removeEventListener('abort', abort);
+    }
+
+    // Submits a task, now or when there is room.
+    #start(task, name, submit, options) {
+        task.slot = addTask(task);
+        if (channels.isWatched()) {
+            channels.begin(task, { pool: this, name, task: undefined });
+        }
+        try {
+            this.#check();
+            task.id = submit();
+        } catch (error) {
+            this.#refuse(task, error);
+            return;
+        }
+        if (task.trace !== undefined) {
+            task.trace.task = task.id;
+            channels.submitted(task);
+        }
+        if (task.id === 0) {
+            this.#waitForRoom(task, submit, options);
+        }
+    }
+
+    #waitForRoom(task, submit, options) {
+        const wait = options?.wait ?? this.#options.wait ?? false;
+        if (wait === false || wait === 0) {
+            this.#refuse(task, new PoolError('the pool is full: as many ' +
+                'tasks as queueMax, or bytes as queueBytesMax, are accepted ' +
+                'and not over; the option "wait" waits for room',
+            'NW_EFULL'));
+            return;
+        }
+        const entry = { task, submit, timer: undefined };
+        if (wait !== true && wait !== Infinity) {
+            entry.timer = setTimeout(() => {
+                this.#waiting.splice(this.#waiting.indexOf(entry), 1);
+                this.#refuse(task, new PoolError(
+                    `the pool had no room for ${wait} ms`, 'NW_EFULL'));
+            }, wait);
+        }
+        this.#waiting.push(entry);
+    }
+
+    #useRoom() {
+        while (this.#waiting.length > 0) {
+            const { task, submit, timer } = this.#waiting[0];
+            try {
+                task.id = submit();
+            } catch (error) {
+                task.id = -1;
+                this.#refuse(task, error);
+            }
+            if (task.id === 0) {
+                return;
+            }
+            clearTimeout(timer);
+            this.#waiting.shift();
+        }
+    }
+
+    #refuse(task, error) {
+        takeTask(task.slot);
+        task.failWith(error.code?.startsWith?.('NW_') &&
+            error.constructor === Error ?
+            new PoolError(error.message, error.code) : error);
+    }
+
+    // -- what tasks call
+
+    over() {
+        this.#outstanding--;
+        if (this.#waiting.length > 0) {
+            this.#useRoom();
+        }
+        if (this.#outstanding === 0) {
+            this.#idle?.();
+        }
+    }
+
+    cancelTask(task, options) {
+        const waiting = this.#waiting.findIndex((entry) => entry.task === task);
+        if (waiting >= 0) {
+            clearTimeout(this.#waiting[waiting].timer);
+            this.#waiting.splice(waiting, 1);
+            takeTask(task.slot);
+            task.end();
+            return;
+        }
+        const how = options?.cancel ?? this.#options.cancel ?? 'ask';
+        const escalation = options?.escalation ?? this.#options.escalation ?? 0;
+        if (this.#state !== 'closed') {
+            native.cancel(this.#handle, task.id, HOW[how], escalation);
+        }
+    }
+
+    taken(task, bytes) {
+        native.taken(this.#handle, task.id, bytes);
+    }
+
+    // -- what native.js calls
+
+    event(event) {
+        const { type, errorName, errorMessage, errorStack, ...others } = event;
+        if (errorMessage !== undefined) {
+            others.error = new PoolError(errorMessage, 'NW_EVENT');
+            others.error.stack = errorStack || `${errorName}: ${errorMessage}`;
+        }
+        for (const key of ['worker', 'replacement', 'task']) {
+            if (others[key] === 0) {
+                delete others[key];
+            }
+        }
+        if (type !== 'workerExited') {
+            delete others.exitCode;
+        }
+        this.emit(type, others);
+        this.emit('event', { type, ...others });
+    }
+
+    output(fd, chunk, task) {
+        const option = this.#options[fd === 1 ? 'stdout' : 'stderr'];
+        if (this.listenerCount('output') > 0) {
+            this.emit('output', { fd, chunk, task: task || undefined });
+        }
+        if (option === undefined) {
+            (fd === 1 ? process.stdout : process.stderr).write(chunk);
+        } else if (option !== false && option !== 'ignore') {
+            option.write(chunk);
+        }
+    }
+
+    exited() {
+        this.#gone?.();
+    }
+
+    workerOptions() {
+        const { argv, context, env, execArgv, name, trackUnmanagedFds,
+            workerData } = this.#options;
+        return {
+            argv,
+            execArgv,
+            name,
+            env: env === SHARE_ENV ? SHARE_ENV : env,
+            keepUnmanagedFds: trackUnmanagedFds === false,
+            data: workerData,
+            tellsTasks: false,
+            setup: { hasContext: context !== undefined },
+        };
+    }
+
+    // -- the pool itself
+
+    // Resolves when so many workers are ready; by default all that it has without
+    // a load.
+    async ready(workers = undefined) {
+        const enough = () => {
+            const stats = this.stats();
+            if (stats === undefined) {
+                throw closedError();
+            }
+            const there = stats.workers + stats.spares;
+            if (stats.hasFailed) {
+                throw new PoolError('the pool has failed: its workers cannot ' +
+                    'start', 'NW_EFAILED');
+            }
+            return there >= (workers ?? there + stats.starting);
+        };
+        this.#check();
+        // A pool that waits for its workers keeps the program running.
+        const timer = setInterval(() => {}, 2 ** 30);
+        try {
+            while (!enough()) {
+                await new Promise((resolve) => this.once('event', resolve));
+            }
+        } finally {
+            clearInterval(timer);
+        }
+    }
+
+    stats() {
+        return this.#state === 'closed' ? undefined : native.stats(this.#handle);
+    }
+
+    // The tasks that are not over, at most 1,024 of them.
+    tasks() {
+        return this.#state === 'closed' ? [] : native.list(this.#handle);
+    }
+
+    get maxWorkers() {
+        return this.#options.maxWorkers;
+    }
+
+    get isClosed() {
+        return this.#state !== 'open';
+    }
+
+    // Loads the module anew, or another one, into fresh workers.
+    reload(module = undefined) {
+        return new Promise((resolve, reject) => {
+            this.#check();
+            const timer = setInterval(() => {}, 2 ** 30);
+            const done = ({ type, error }) => {
+                if (!['reloaded', 'reloadFailed', 'failed'].includes(type)) {
+                    return;
+                }
+                clearInterval(timer);
+                this.off('event', done);
+                if (type === 'reloaded') {
+                    resolve();
+                } else {
+                    reject(error);
+                }
+            };
+            this.on('event', done);
+            try {
+                native.reload(this.#handle,
+                    module === undefined ? undefined : moduleOf(module));
+            } catch (error) {
+                clearInterval(timer);
+                this.off('event', done);
+                throw error;
+            }
+        });
+    }
+
+    // Finishes what was accepted, refuses everything else, then ends the workers.
+    close() {
+        return this.#ending ??= this.#end(true);
+    }
+
+    // Ends now: tasks that are not over fail with NW_ECANCELED.
+    destroy() {
+        if (this.#state === 'closing') {
+            this.#idle?.();
+        }
+        return this.#ending ??= this.#end(false);
+    }
+
+    [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {
+        return this.close();
+    }
+
+    async #end(orderly) {
+        this.#state = 'closing';
+        if (orderly && this.#outstanding > 0) {
+            await new Promise((resolve) => {
+                this.#idle = resolve;
+            });
+        }
+        this.#idle = undefined;
+        this.#state = 'ending';
+        for (const { task, timer } of this.#waiting.splice(0)) {
+            clearTimeout(timer);
+            this.#refuse(task, closedError());
+        }
+        native.close(this.#handle);
+        const told = native.destroyBegin(this.#handle);
+        if (told > 0) {
+            await this.#until(() => native.destroyTold(this.#handle) === 0,
+                this.#options.tearDownTimeout ?? TEAR_DOWN_MS);
+        }
+        native.destroyTasks(this.#handle);
+        await this.#until(() => native.destroyLeft(this.#handle) === 0,
+            DESTROY_TIMEOUT_MS);
+        // Not from inside of a delivery.
+        await new Promise((resolve) => setImmediate(resolve));
+        this.#state = 'closed';
+        try {
+            native.destroyEnd(this.#handle);
+        } catch (error) {
+            throw new PoolError(error.message, error.code);
+        } finally {
+            removePool(this.#number);
+        }
+    }
+
+    // False: not in time.
+    #until(condition, ms) {
+        return new Promise((resolve) => {
+            const timer = setTimeout(() => finish(false), Math.min(ms, 2 ** 31 - 1));
+            const finish = (result) => {
+                clearTimeout(timer);
+                this.#gone = undefined;
+                resolve(result);
+            };
+            this.#gone = () => {
+                if (condition()) {
+                    finish(true);
+                }
+            };
+            this.#gone();
+        });
+    }
+}
+
+// A task with several results: the array of them, or the first error, when all
+// are there.
+function collect(task) {
+    const results = [];
+    let left = task.expected;
+    let failure;
+    const step = () => {
+        if (--left > 0) {
+            return;
+        }
+        if (failure !== undefined) {
+            task.failWith(errorOf(failure));
+        } else {
+            Task.prototype.succeed.call(task, results);
+        }
+    };
+    task.succeed = (value) => {
+        results.push(value);
+        step();
+    };
+    task.fail = (code, exitCode, worker, crashes, id, record, text) => {
+        failure ??= { code, exitCode, worker, crashes, id, record, text };
+        step();
+    };
+    if (left === 0) {
+        takeTask(task.slot);
+        left = 1;
+        step();
+    }
+}
+
+async function mapWith(items, concurrency, allSettled, action) {
+    const results = [];
+    const iterator = items[Symbol.asyncIterator]?.() ??
+        items[Symbol.iterator]();
+    let index = 0;
+    let isOver = false;
+
+    async function worker() {
+        while (!isOver) {
+            const at = index++;
+            const step = await iterator.next();
+            if (step.done) {
+                isOver = true;
+                return;
+            }
+            try {
+                const value = await action(step.value);
+                results[at] = allSettled ?
+                    { status: 'fulfilled', value } : value;
+            } catch (reason) {
+                if (!allSettled) {
+                    isOver = true;
+                    await iterator.return?.();
+                    throw reason;
+                }
+                results[at] = { status: 'rejected', reason };
+            }
+        }
+    }
+    await Promise.all(Array.from({ length: concurrency }, worker));
+    return results;
+}
+
+module.exports = { Pool };
