@@ -1,0 +1,5 @@
+import { expose } from 'threads/worker';
+
+import * as tasks from './tasks.mjs';
+
+expose({ ...tasks });
