@@ -21,7 +21,9 @@
 //               cannot do it because the worker's loop stands still in between
 //
 // An adapter adds nothing that its library does not do: no retry, no time-out,
-// no second error.
+// no second error. It listens to the 'error' event that a pool of piscina,
+// tinypool or poolifier emits, as their users have to: without a listener the
+// death of a worker that runs no task ends the whole process.
 
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -17,6 +17,7 @@ export function open(mode, options) {
             : { maxOldGenerationSizeMb: options.heapMb },
     });
 
+    pool.on('error', () => {});
     return {
         run(name, argument, { signal } = {}) {
             return pool.run(argument, { name, signal });

@@ -20,6 +20,7 @@ export function open(mode, options) {
         ? new DynamicThreadPool(options.min, options.max, file, poolOptions)
         : new FixedThreadPool(options.max, file, poolOptions);
 
+    pool.emitter.on('error', () => {});
     return {
         run(name, argument, { signal } = {}) {
             return pool.execute(argument, name, signal);

@@ -26,6 +26,7 @@ export function open(mode, options) {
         ...heapOptions(mode, options.heapMb),
     });
 
+    pool.on('error', () => {});
     return {
         run(name, argument, { signal } = {}) {
             return pool.run(argument, { name, signal });

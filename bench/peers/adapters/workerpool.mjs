@@ -33,7 +33,11 @@ export function open(mode, options) {
             if (runLimit !== undefined) {
                 promise = promise.timeout(runLimit);
             }
-            signal?.addEventListener('abort', () => promise.cancel());
+            // The braces matter: an EventTarget throws what a promise that its
+            // listener returns rejects with.
+            signal?.addEventListener('abort', () => {
+                promise.cancel();
+            });
             return promise;
         },
         close: () => pool.terminate(true),
