@@ -4,9 +4,9 @@
 // usage: node throughput.mjs [--only LIB,LIB] [--workers N] [--seconds N]
 //                            [--rounds N] [--json] [--require]
 //
-// The libraries take turns within each round, so that what else happens on the
-// machine hits all of them; the median of the rounds counts. README.md says
-// what the lines are.
+// Each round goes through all lines, and in each line the libraries take turns:
+// what else happens on the machine hits all of them, and no line alone. The
+// median of the rounds counts. README.md says what the lines are.
 
 import { EventEmitter } from 'node:events';
 import { availableParallelism, cpus } from 'node:os';
@@ -18,16 +18,21 @@ import * as bare from './echo.mjs';
 const WARM_UP_SHARE = 0.5; // Of the time of one round.
 const STUCK_MS = 20000; // After this a sample has failed.
 
-const record = {
-    id: 184467,
-    name: 'a record of about three hundred bytes',
-    tags: ['alpha', 'beta', 'gamma', 'delta'],
-    size: { width: 1280, height: 720, depth: 24 },
-    owner: { id: 77, name: 'somebody', groups: ['staff', 'build', 'release'] },
-    score: 0.8125,
-    active: true,
-    note: 'what such an object costs is its strings, names and nesting',
-};
+// A new object for each task, down to its last array: several tasks in one
+// message would else share what they have in common.
+function makeRecord(id) {
+    return {
+        id,
+        name: 'a record of about three hundred bytes',
+        tags: ['alpha', 'beta', 'gamma', 'delta'],
+        size: { width: 1280, height: 720, depth: 24 },
+        owner: { id: 77, name: 'somebody',
+            groups: ['staff', 'build', 'release'] },
+        score: 0.8125,
+        active: true,
+        note: 'what such an object costs is its strings, names and nesting',
+    };
+}
 
 const increment = {
     name: 'increment',
@@ -36,9 +41,8 @@ const increment = {
 };
 const echoRecord = {
     name: 'echo',
-    argument: () => record,
-    check: (result) => result.id === record.id
-        && result.owner.groups.length === 3,
+    argument: makeRecord,
+    check: (result, n) => result.id === n && result.owner.groups.length === 3,
 };
 
 // `least` is what --require asks nwpool to be, in multiples of the best peer.
@@ -121,41 +125,43 @@ function entrants(columns) {
     return found;
 }
 
+function summary({ rates, failed }) {
+    if (failed) {
+        return undefined;
+    }
+    const middle = median(rates);
+    const range = Math.max(...rates) - Math.min(...rates);
+
+    return { rate: middle, spread: range / 2 / middle };
+}
+
 // Returns, for each line and entrant, { rate, spread } or undefined where it
 // failed. The spread is half of the range over the median.
 async function measure(all, workers, ms, rounds) {
     const pools = all.map(({ open }) => open({ min: workers, max: workers }));
-    const table = [];
+    const turns = lines.flatMap((line) => pools.map((pool, at) => (
+        { line, pool, name: all[at].name, rates: [], failed: false })));
 
-    for (const line of lines) {
-        const rates = all.map(() => []);
-        for (let round = -1; round < rounds; round++) {
-            for (const [at, pool] of pools.entries()) {
-                if (rates[at] === undefined) {
-                    continue;
+    for (let round = -1; round < rounds; round++) {
+        for (const turn of turns.filter(({ failed }) => !failed)) {
+            try {
+                if (round < 0) {
+                    await sample(turn.pool, turn.line, ms * WARM_UP_SHARE);
+                } else {
+                    turn.rates.push(await sample(turn.pool, turn.line, ms));
                 }
-                try {
-                    const rate = await sample(pool, line,
-                        round < 0 ? ms * WARM_UP_SHARE : ms);
-                    if (round >= 0) {
-                        rates[at].push(rate);
-                    }
-                } catch (error) {
-                    console.error(`${all[at].name}: ${error?.message}`);
-                    rates[at] = undefined;
-                }
+            } catch (error) {
+                console.error(`${turn.name}: ${error?.message}`);
+                turn.failed = true;
             }
         }
-        table.push(rates.map((own) => own && {
-            rate: median(own),
-            spread: (Math.max(...own) - Math.min(...own)) / 2 / median(own),
-        }));
     }
     // Not waited for: a pool that does not end must not hold up the next ones.
     for (const pool of pools) {
         pool.close();
     }
-    return table;
+    return lines.map((line) => turns.filter((turn) => turn.line === line)
+        .map(summary));
 }
 
 // nwpool against the fastest of the peers, in whatever setting, and the floor.
@@ -211,7 +217,7 @@ const { values: flags } = parseArgs({ options: {
     only: { type: 'string' },
     workers: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '120' },
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '7' },
     json: { type: 'boolean', default: false },
     require: { type: 'boolean', default: false },
 } });
