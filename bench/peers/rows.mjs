@@ -43,7 +43,8 @@ function settle(call) {
 
         try {
             call().then((value) => {
-                end({ state: 'resolved', value, text: `resolved ${say(value)}` });
+                end({ state: 'resolved', value,
+                    text: `resolved ${say(value)}` });
             }, fail);
         } catch (error) {
             fail(error);

@@ -234,7 +234,8 @@ const sizes = [...new Set([1, Number(flags.workers)])];
 const ms = Number(flags.seconds) * 1000
     / (sizes.length * lines.length * all.length * (rounds + WARM_UP_SHARE));
 const machine = `Node.js ${process.version}, ${cpus()[0]?.model}, `
-    + `${availableParallelism()} CPUs, ${rounds} rounds of ${Math.round(ms)} ms`;
+    + `${availableParallelism()} CPUs, `
+    + `${rounds} rounds of ${Math.round(ms)} ms`;
 const tables = [];
 
 if (!flags.json) {
