@@ -10,8 +10,8 @@
 // the program that loads it and is linked to none of them: a second copy of V8
 // in one process ends it.
 //
-// What is compiled is what src/CMakeLists.txt and pool/CMakeLists.txt list, but
-// for what starts a Node.js of its own, which binding/runtime.c stands in for.
+// What is compiled is binding/*.c and what src/CMakeLists.txt and
+// pool/CMakeLists.txt list, but for what starts a Node.js of its own, which binding/runtime.c stands in for.
 
 'use strict';
 
@@ -26,7 +26,6 @@ const root = [path.join(__dirname, 'native'), path.dirname(__dirname)]
 
 // JSON by jansson is for C alone.
 const left_out = ['src/json.c', 'src/runtime.c', 'src/engine/engine.cc'];
-const added = ['binding/addon.c', 'binding/host.c', 'binding/runtime.c'];
 
 const common = ['-O2', '-fPIC', '-fvisibility=hidden',
     '-fno-omit-frame-pointer', '-ffunction-sections', '-fdata-sections',
@@ -136,7 +135,10 @@ function listedSources(directory) {
 }
 
 function sources(given) {
-    return [...listedSources('src'), ...listedSources('pool'), ...added,
+    const own = fs.readdirSync(path.join(root, 'binding'))
+        .filter((file) => file.endsWith('.c')).map((file) => `binding/${file}`);
+
+    return [...listedSources('src'), ...listedSources('pool'), ...own,
         ...(given.testing ? ['tests/binding/testing.c'] : [])]
         .filter((file) => !left_out.includes(file));
 }
