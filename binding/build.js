@@ -11,7 +11,9 @@
 // in one process ends it.
 //
 // What is compiled is binding/*.c and what src/CMakeLists.txt and
-// pool/CMakeLists.txt list, but for what starts a Node.js of its own, which binding/runtime.c stands in for.
+// pool/CMakeLists.txt list, but for what starts a Node.js of its own, which
+// binding/runtime.c stands in for. With --testing it has what tests/binding/
+// asks for, too.
 
 'use strict';
 
