@@ -100,7 +100,8 @@ nw_status nw::Failure::caught(Isolate *isolate,
 bool nw::is_plain(Local<Value> value)
 {
     return value->IsObject() &&
-           !is_host_object(nullptr, value.As<Object>()) && !value->IsArray() && !value->IsFunction() && !value->IsProxy() &&
+           !is_host_object(nullptr, value.As<Object>()) && !value->IsArray() &&
+           !value->IsFunction() && !value->IsProxy() &&
            !value->IsNativeError() && !value->IsDate() && !value->IsRegExp() &&
            !value->IsMap() && !value->IsSet() && !value->IsBooleanObject() &&
            !value->IsNumberObject() && !value->IsStringObject() &&
