@@ -16,10 +16,6 @@
 
 #define MODULES TEXT(NODE_MODULE_VERSION)
 
-// lib/load.js looks for it in a file that cannot be loaded.
-__attribute__((used)) static const char built_for[] =
-    "nwpool: module version " MODULES;
-
 // process.versions.modules; false with an exception pending.
 static bool get_modules(napi_env env, char *text, size_t size)
 {
@@ -54,6 +50,7 @@ NAPI_MODULE_INIT()
 #endif
         return exports;
     }
+    // lib/load.js looks for the beginning in a file that cannot be loaded.
     snprintf(text, sizeof(text),
              "nwpool was built for Node.js with module version " MODULES
              ", but this one has %s",

@@ -35,7 +35,7 @@ function fail(message, cause) {
 // it could not be loaded.
 function builtFor(file) {
     try {
-        return /nwpool: module version (\d+)/
+        return /nwpool was built for Node\.js with module version (\d+)/
             .exec(fs.readFileSync(file, 'latin1'))?.[1];
     } catch {
         return undefined;
