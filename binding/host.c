@@ -13,10 +13,12 @@
 
 #include "binding/host.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "pool/internal.h"
+#include "src/binding_task.h"
 #include "src/detail.h"
 #include "src/error_record.h"
 #include "src/registry.h"
@@ -41,6 +43,7 @@ struct host_state {
     char **names; // Of functions, by the number that define() gave.
     uint32_t name_count;
     bool stopping;
+    struct post *post; // Of a worker: what its own tasks came to.
 
     // The batch that is being collected.
     napi_handle_scope scope;
@@ -54,6 +57,10 @@ struct host_pool {
     struct host_pool *next;
     nwpool *pool; // NULL: it is gone.
     bool has_handle;
+
+    // Plain tasks that flush() submits, all with one lock and one wake.
+    struct nwpool__plain plain[BATCH];
+    uint32_t plain_count;
 };
 
 // -- sources of functions that were given as text, for workers to compile
@@ -275,12 +282,21 @@ static nw_status decode(struct host_state *state, struct nw__message *message,
                              why, size);
 }
 
-static void fail(struct host_state *state, struct nwpool__task *task,
+// How a task ended, for whoever waits for it here.
+struct outcome {
+    int64_t slot;
+    nw_status status;
+    int exit_code;
+    uint32_t worker;
+    uint32_t crashes;
+    uint64_t task;
+    struct nw__message *message; // To be moved out of, or not.
+};
+
+static void fail(struct host_state *state, const struct outcome *outcome,
                  nw_status status, const char *text)
 {
     napi_env env = state->binding->env;
-    const struct nw__job *job = &task->job;
-    struct nw__message *message = &task->job.message;
     char why[NW__ERROR_TEXT_MAX];
     napi_value values[8];
 
@@ -288,50 +304,64 @@ static void fail(struct host_state *state, struct nwpool__task *task,
     if (!open_batch(state)) {
         return;
     }
-    if (text != NULL ||
-        decode(state, message, &values[6], why, sizeof(why)) != NW_OK) {
+    if (text != NULL || decode(state, outcome->message, &values[6], why,
+                               sizeof(why)) != NW_OK) {
         napi_get_undefined(env, &values[6]);
     }
-    napi_create_int64(env, (int64_t)(intptr_t)task->user_data, &values[0]);
+    napi_create_int64(env, outcome->slot, &values[0]);
     napi_create_string_utf8(env, nw_status_name(status), NAPI_AUTO_LENGTH,
                             &values[1]);
-    napi_create_int32(env, job->exit_code, &values[2]);
-    napi_create_uint32(env, job->worker, &values[3]);
-    napi_create_uint32(env, task->crashes, &values[4]);
-    napi_create_int64(env, (int64_t)job->id, &values[5]);
+    napi_create_int32(env, outcome->exit_code, &values[2]);
+    napi_create_uint32(env, outcome->worker, &values[3]);
+    napi_create_uint32(env, outcome->crashes, &values[4]);
+    napi_create_int64(env, (int64_t)outcome->task, &values[5]);
     napi_create_string_utf8(env, text != NULL ? text : "", NAPI_AUTO_LENGTH,
                             &values[7]);
     call(state, state->fail, 8, values);
     flush(state);
 }
 
-static void done(void *context, struct nwpool__task *task)
+static void tell(struct host_state *state, const struct outcome *outcome)
 {
-    struct host_pool *pool = context;
-    struct host_state *state = pool->state;
     char why[NW__ERROR_TEXT_MAX] = "";
-    nw_status status = task->job.status;
+    nw_status status = outcome->status;
 
     if (!open_batch(state)) {
         return;
     }
     if (status != NW_OK) {
-        fail(state, task, status, NULL);
+        fail(state, outcome, status, NULL);
         return;
     }
-    status = decode(state, &task->job.message, &state->values[state->count + 1],
+    status = decode(state, outcome->message, &state->values[state->count + 1],
                     why, sizeof(why));
     if (status == NW_ESTOPPED) {
         state->stopping = true;
         return;
     }
     if (status != NW_OK) {
-        fail(state, task, status, why);
+        fail(state, outcome, status, why);
         return;
     }
-    napi_create_int64(state->binding->env, (int64_t)(intptr_t)task->user_data,
+    napi_create_int64(state->binding->env, outcome->slot,
                       &state->values[state->count]);
     state->count += 2;
+}
+
+static void done(void *context, struct nwpool__task *task)
+{
+    struct host_pool *pool = context;
+    const struct outcome outcome = {
+        .slot = (int64_t)(intptr_t)task->user_data,
+        .status = task->job.status,
+        .exit_code = task->job.exit_code,
+        .worker = task->job.worker,
+        .crashes = task->crashes,
+        .task = task->job.id,
+        .message = &task->job.message,
+    };
+
+    tell(pool->state, &outcome);
 }
 
 static bool sent(void *context, void *user_data, uint64_t index,
@@ -439,10 +469,10 @@ static void on_output(const nw_task_output *output, void *user_data)
     flush(state);
 }
 
-static void deliver(void *context)
+// Runs `action` where JavaScript can be called.
+static void enter(struct host_state *state, void (*action)(void *context),
+                  void *context)
 {
-    struct host_pool *pool = context;
-    struct host_state *state = pool->state;
     napi_env env = state->binding->env;
     napi_handle_scope handles;
     napi_callback_scope scope = NULL;
@@ -454,12 +484,22 @@ static void deliver(void *context)
     if (napi_get_reference_value(env, state->resource, &resource) == napi_ok) {
         napi_open_callback_scope(env, resource, state->context, &scope);
     }
-    nwpool__deliver(pool->pool);
+    action(context);
     flush(state);
     if (scope != NULL) {
         napi_close_callback_scope(env, scope);
     }
     napi_close_handle_scope(env, handles);
+}
+
+static void deliver_pool(void *context)
+{
+    nwpool__deliver(((struct host_pool *)context)->pool);
+}
+
+static void deliver(void *context)
+{
+    enter(((struct host_pool *)context)->state, deliver_pool, context);
 }
 
 static void never(const nw_result *result, void *user_data)
@@ -588,7 +628,7 @@ static napi_value js_create_pool(napi_env env, napi_callback_info info)
     napi_value handle = NULL;
     nw_status status;
 
-    if (state == NULL) {
+    if (state == NULL || state->inbox == NULL) {
         return nw__binding_throw(env, "NW_EINVAL", "createPool(options)");
     }
     pool = nw__alloc_zero(sizeof(*pool));
@@ -686,9 +726,12 @@ struct call {
     char why[NW__ERROR_TEXT_MAX];
 };
 
-static bool read_call(napi_env env, napi_callback_info info, struct call *out)
+static bool read_call(napi_env env, napi_callback_info info, bool is_own,
+                      struct call *out)
 {
-    size_t count = FIXED + NW_TASK_ARGUMENTS_MAX;
+    // One's own pool needs no name, so the first is left out.
+    size_t first = is_own ? 1 : 0;
+    size_t count = FIXED + NW_TASK_ARGUMENTS_MAX - first;
     const napi_value *values = out->values;
     struct nw__binding *binding = NULL;
     struct host_state *state;
@@ -696,17 +739,18 @@ static bool read_call(napi_env env, napi_callback_info info, struct call *out)
     int64_t slot;
     bool moves = false;
 
-    if (napi_get_cb_info(env, info, &count, out->values, NULL,
+    if (napi_get_cb_info(env, info, &count, out->values + first, NULL,
                          (void **)&binding) != napi_ok) {
         return false;
     }
+    count += first;
     if (count > FIXED + NW_TASK_ARGUMENTS_MAX) {
         nw__binding_throw(env, "NW_EINVAL", "a task has 64 arguments at most");
         return false;
     }
     state = state_of(binding);
-    out->pool = state != NULL ? pool_of(env, values[0]) : NULL;
-    if (out->pool == NULL) {
+    out->pool = state != NULL && !is_own ? pool_of(env, values[0]) : NULL;
+    if (state == NULL || (out->pool == NULL && !is_own)) {
         return false;
     }
     if (!nw__binding_get_number(env, values[1], &function) ||
@@ -750,6 +794,114 @@ static napi_value refused(napi_env env, const struct call *call,
                                              : nw_status_message(status));
 }
 
+// -- plain tasks
+
+// Into the array that flush() returns: slot, status, sentence, and so on.
+static void note_refused(napi_env env, napi_value *list,
+                         const struct nwpool__plain *plain)
+{
+    napi_value value;
+    uint32_t length = 0;
+
+    if (*list == NULL && napi_create_array(env, list) != napi_ok) {
+        return;
+    }
+    napi_get_array_length(env, *list, &length);
+    napi_create_int64(env, (int64_t)(intptr_t)plain->user_data, &value);
+    napi_set_element(env, *list, length, value);
+    napi_create_string_utf8(env, nw_status_name(plain->status),
+                            NAPI_AUTO_LENGTH, &value);
+    napi_set_element(env, *list, length + 1, value);
+    napi_create_string_utf8(env, nw_status_message(plain->status),
+                            NAPI_AUTO_LENGTH, &value);
+    napi_set_element(env, *list, length + 2, value);
+}
+
+// What was refused, or NULL.
+static napi_value flush_plain(struct host_pool *pool)
+{
+    napi_env env = pool->state->binding->env;
+    napi_value list = NULL;
+
+    if (pool->plain_count == 0) {
+        return NULL;
+    }
+    nwpool__submit_plain(pool->pool, pool->plain, pool->plain_count);
+    for (uint32_t i = 0; i < pool->plain_count; i++) {
+        if (pool->plain[i].status != NW_OK) {
+            nw__message_fini(&pool->plain[i].arguments);
+            note_refused(env, &list, &pool->plain[i]);
+        }
+    }
+    pool->plain_count = 0;
+    return list;
+}
+
+// flush(pool): [slot, status, sentence, ...] of what was refused; undefined when
+// all that was added is accepted.
+static napi_value js_flush(napi_env env, napi_callback_info info)
+{
+    napi_value values[1];
+    struct host_pool *pool;
+
+    if (nw__binding_arguments(env, info, 1, 1, values) == NULL ||
+        (pool = pool_of(env, values[0])) == NULL) {
+        return NULL;
+    }
+    return flush_plain(pool);
+}
+
+// add(pool, function, slot, argument): a task that flush() submits. Returns true
+// when that must come next. Throws what cannot be cloned.
+static napi_value js_add(napi_env env, napi_callback_info info)
+{
+    size_t count = 4;
+    napi_value values[4];
+    struct nw__binding *binding = NULL;
+    struct host_state *state;
+    struct host_pool *pool;
+    struct nwpool__plain *plain;
+    struct nw__message message = {0};
+    char why[NW__ERROR_TEXT_MAX] = "";
+    uint32_t function;
+    int64_t slot;
+    nw_status status;
+    napi_value result = NULL;
+
+    napi_get_cb_info(env, info, &count, values, NULL, (void **)&binding);
+    state = state_of(binding);
+    pool = state != NULL ? pool_of(env, values[0]) : NULL;
+    if (pool == NULL) {
+        return NULL;
+    }
+    if (pool->plain_count == BATCH || count < 4 ||
+        !nw__binding_get_number(env, values[1], &function) ||
+        function >= state->name_count ||
+        napi_get_value_int64(env, values[2], &slot) != napi_ok) {
+        return nw__binding_throw(env, "NW_EINVAL", "add(pool, function, ...)");
+    }
+    status = nw__engine_encode_list(binding->codec, &values[3], 1, NULL,
+                                    &message, why, sizeof(why));
+    // A getter of the argument may have added others, or closed the pool.
+    if (status == NW_OK && (pool->pool == NULL || pool->plain_count == BATCH)) {
+        nw__message_fini(&message);
+        status = pool->pool == NULL ? NW_ECLOSED : NW_EFULL;
+    }
+    if (status != NW_OK) {
+        return nw__binding_throw(env, nw_status_name(status),
+                                 why[0] != '\0' ? why
+                                                : nw_status_message(status));
+    }
+    plain = &pool->plain[pool->plain_count++];
+    *plain = (struct nwpool__plain){.function = state->names[function],
+                                    .user_data = (void *)(intptr_t)slot};
+    nw__message_move(&plain->arguments, &message);
+    if (pool->plain_count == BATCH) {
+        napi_get_boolean(env, true, &result);
+    }
+    return result;
+}
+
 // submit(pool, function, slot, transfer, spec, ...arguments): the task's id. Throws
 // what the pool refuses; 0 for one that is full.
 static napi_value js_submit(napi_env env, napi_callback_info info)
@@ -759,7 +911,7 @@ static napi_value js_submit(napi_env env, napi_callback_info info)
     struct call call;
     nw_status status;
 
-    if (!read_call(env, info, &call)) {
+    if (!read_call(env, info, false, &call)) {
         return NULL;
     }
     status = nwpool__submit(call.pool->pool, &call.spec, &call.cargo, &id);
@@ -778,7 +930,7 @@ static napi_value js_submit_each(napi_env env, napi_callback_info info)
     size_t count = 0;
     nw_status status;
 
-    if (!read_call(env, info, &call)) {
+    if (!read_call(env, info, false, &call)) {
         return NULL;
     }
     status = nwpool__submit_each(call.pool->pool, &call.spec, &call.cargo, NULL,
@@ -1055,6 +1207,11 @@ static nw_status end_pool(struct host_pool *pool)
     struct host_pool **link = &pool->state->pools;
     nw_status status = nwpool__destroy_end(pool->pool);
 
+    // Of an environment that ends; otherwise there are none.
+    while (pool->plain_count > 0) {
+        nw__message_fini(&pool->plain[--pool->plain_count].arguments);
+    }
+
     flush(pool->state);
     while (*link != pool) {
         link = &(*link)->next;
@@ -1079,6 +1236,252 @@ static napi_value js_destroy_end(napi_env env, napi_callback_info info)
     }
     status = end_pool(pool);
     return status == NW_OK ? NULL : fail_with(env, status);
+}
+
+// -- tasks that a worker submits to its own pool. They end on whatever thread they
+// end; their outcomes wait in the worker's post until its loop turns.
+
+// What came of one. Made before it is submitted, so that its end cannot fail.
+struct parcel {
+    struct parcel *next;
+    struct post *post; // One reference.
+    struct outcome outcome;
+    struct nw__message message;
+};
+
+struct post {
+    atomic_uint references; // The environment's, and one for each parcel.
+    uv_async_t async;       // Closed before the environment's reference goes.
+    struct host_state *state;
+
+    nw__mutex lock;
+
+    // -- protected by lock
+    struct parcel *head;
+    struct parcel *tail;
+    bool alive; // Somebody will take them.
+};
+
+static void post_unref(struct post *post)
+{
+    if (atomic_fetch_sub(&post->references, 1) == 1) {
+        nw__mutex_fini(&post->lock);
+        nw__free(post);
+    }
+}
+
+static void parcel_free(struct parcel *parcel)
+{
+    nw__message_fini(&parcel->message);
+    post_unref(parcel->post);
+    nw__free(parcel);
+}
+
+static struct parcel *parcel_create(struct post *post, int64_t slot)
+{
+    struct parcel *parcel = nw__alloc_zero(sizeof(*parcel));
+
+    if (parcel != NULL) {
+        atomic_fetch_add(&post->references, 1);
+        parcel->post = post;
+        parcel->outcome.slot = slot;
+    }
+    return parcel;
+}
+
+// Any thread.
+static void post_outcome(struct nwpool__task *task)
+{
+    struct parcel *parcel = task->user_data;
+    struct post *post = parcel->post;
+    bool alive;
+
+    parcel->outcome.status = task->job.status;
+    parcel->outcome.exit_code = task->job.exit_code;
+    parcel->outcome.worker = task->job.worker;
+    parcel->outcome.crashes = task->crashes;
+    parcel->outcome.task = task->job.id;
+    nw__message_move(&parcel->message, &task->job.message);
+    nw__mutex_lock(&post->lock);
+    alive = post->alive;
+    if (alive) {
+        if (post->head == NULL) {
+            post->head = parcel;
+            uv_async_send(&post->async);
+        } else {
+            post->tail->next = parcel;
+        }
+        post->tail = parcel;
+    }
+    nw__mutex_unlock(&post->lock);
+    if (!alive) {
+        parcel_free(parcel);
+    }
+}
+
+static struct parcel *post_take(struct post *post)
+{
+    struct parcel *head;
+
+    nw__mutex_lock(&post->lock);
+    head = post->head;
+    post->head = NULL;
+    nw__mutex_unlock(&post->lock);
+    return head;
+}
+
+static void note_nested(struct host_state *state, int change)
+{
+    struct nw__binding *binding = state->binding;
+
+    if (binding->lane != NULL) {
+        binding->lane->nested += (uint32_t)change;
+    }
+}
+
+static void tell_parcels(void *context)
+{
+    struct post *post = context;
+    struct parcel *parcel = post_take(post);
+
+    while (parcel != NULL) {
+        struct parcel *next = parcel->next;
+
+        note_nested(post->state, -1);
+        parcel->outcome.message = &parcel->message;
+        tell(post->state, &parcel->outcome);
+        parcel_free(parcel);
+        parcel = next;
+    }
+}
+
+static void on_post(uv_async_t *async)
+{
+    struct post *post = async->data;
+
+    enter(post->state, tell_parcels, post);
+}
+
+static void on_post_closed(uv_handle_t *handle)
+{
+    post_unref(handle->data);
+}
+
+static void post_close(struct post *post)
+{
+    struct parcel *parcel;
+
+    nw__mutex_lock(&post->lock);
+    post->alive = false;
+    nw__mutex_unlock(&post->lock);
+    parcel = post_take(post);
+    while (parcel != NULL) {
+        struct parcel *next = parcel->next;
+
+        parcel_free(parcel);
+        parcel = next;
+    }
+    uv_close((uv_handle_t *)&post->async, on_post_closed);
+}
+
+static bool post_open(struct host_state *state)
+{
+    struct post *post = nw__alloc_zero(sizeof(*post));
+    uv_loop_t *loop;
+
+    if (post == NULL) {
+        return false;
+    }
+    if (napi_get_uv_event_loop(state->binding->env, &loop) != napi_ok ||
+        uv_async_init(loop, &post->async, on_post) != 0) {
+        nw__free(post);
+        return false;
+    }
+    nw__mutex_init(&post->lock);
+    atomic_init(&post->references, 1);
+    post->async.data = post;
+    post->state = state;
+    post->alive = true;
+    state->post = post;
+    return true;
+}
+
+static nwpool *own_pool(const struct host_state *state)
+{
+    const struct nw__lane *lane = state->binding->lane;
+
+    return lane != NULL ? ((struct nwpool__worker *)lane->owner)->pool : NULL;
+}
+
+// Room for what may run while the task waits. Its worker is asked for more.
+static bool make_room(struct host_state *state)
+{
+    struct nw__binding *binding = state->binding;
+    uint32_t room = binding->lane->concurrency + binding->lane->nested + 1;
+
+    if (!nw__tasks_reserve(binding, room)) {
+        return false;
+    }
+    note_nested(state, 1);
+    if (binding->async_open) {
+        uv_async_send(&binding->async);
+    }
+    return true;
+}
+
+// submitOwn(function, slot, transfer, spec, ...arguments): the id of a task of
+// this worker's own pool. Throws what the pool refuses.
+static napi_value js_submit_own(napi_env env, napi_callback_info info)
+{
+    struct call call;
+    struct parcel *parcel;
+    nw_task_id id = {0};
+    napi_value result = NULL;
+    nwpool *pool;
+    nw_status status;
+
+    if (!read_call(env, info, true, &call)) {
+        return NULL;
+    }
+    pool = own_pool(call.arguments.state);
+    parcel = pool != NULL
+                 ? parcel_create(call.arguments.state->post,
+                                 (int64_t)(intptr_t)call.spec.user_data)
+                 : NULL;
+    status = pool == NULL ? NW_ECLOSED : NW_ENOMEM;
+    if (parcel != NULL) {
+        call.spec.user_data = parcel;
+        call.cargo.forward = post_outcome;
+        status = nwpool__submit(pool, &call.spec, &call.cargo, &id);
+        if (status != NW_OK) {
+            parcel_free(parcel);
+        }
+    }
+    if (status != NW_OK) {
+        return refused(env, &call, status);
+    }
+    // Without memory the others have to do it.
+    make_room(call.arguments.state);
+    napi_create_int64(env, (int64_t)id.value, &result);
+    return result;
+}
+
+// cancelOwn(id, how, escalation)
+static napi_value js_cancel_own(napi_env env, napi_callback_info info)
+{
+    napi_value values[3];
+    struct host_state *state =
+        state_of(nw__binding_arguments(env, info, 3, 3, values));
+    nwpool *pool = state != NULL ? own_pool(state) : NULL;
+    uint64_t id;
+    uint32_t how, escalation_ms;
+
+    if (pool != NULL && nw__binding_get_id(env, values[0], &id) &&
+        nw__binding_get_number(env, values[1], &how) &&
+        nw__binding_get_number(env, values[2], &escalation_ms)) {
+        nwpool_cancel(pool, (nw_task_id){id}, (nw_cancel)how, escalation_ms);
+    }
+    return NULL;
 }
 
 // -- sources
@@ -1140,6 +1543,9 @@ static void state_free(struct host_state *state)
     nw__binding_delete_reference(env, &state->sent);
     nw__binding_delete_reference(env, &state->event);
     nw__binding_delete_reference(env, &state->output);
+    if (state->post != NULL) {
+        post_close(state->post);
+    }
     nw_inbox_destroy(state->inbox);
     for (uint32_t i = 0; i < state->name_count; i++) {
         nw__free(state->names[i]);
@@ -1156,8 +1562,10 @@ static void on_cleanup(void *data)
     struct host_state *state = data;
 
     state->stopping = true;
-    nw__control_detach(state->binding->control);
-    nw__worker_all_exited(state->binding->control, 1);
+    if (state->inbox != NULL) {
+        nw__control_detach(state->binding->control);
+        nw__worker_all_exited(state->binding->control, 1);
+    }
     while (state->pools != NULL) {
         nwpool__destroy_begin(state->pools->pool);
         nwpool__destroy_tasks(state->pools->pool);
@@ -1190,11 +1598,14 @@ static bool open_state(struct host_state *state, napi_value handlers)
                                    &label) == napi_ok &&
            napi_async_init(env, resource, label, &state->context) == napi_ok &&
            napi_get_uv_event_loop(env, &loop) == napi_ok &&
-           nw_inbox_create(&state->inbox) == NW_OK &&
-           nw_inbox_attach(state->inbox, loop) == NW_OK;
+           (state->binding->worker != 0
+                ? post_open(state)
+                : nw_inbox_create(&state->inbox) == NW_OK &&
+                      nw_inbox_attach(state->inbox, loop) == NW_OK);
 }
 
-// host({ settle, fail, sent, event, output }): once, and after control().
+// host({ settle, fail, sent, event, output }): once, and after control(); or by a
+// worker, for tasks of its own pool.
 static napi_value js_host(napi_env env, napi_callback_info info)
 {
     napi_value values[1];
@@ -1202,7 +1613,8 @@ static napi_value js_host(napi_env env, napi_callback_info info)
         nw__binding_arguments(env, info, 1, 1, values);
     struct host_state *state;
 
-    if (binding == NULL || binding->host != NULL || binding->answer == NULL) {
+    if (binding == NULL || binding->host != NULL ||
+        (binding->answer == NULL && binding->worker == 0)) {
         return nw__binding_throw(env, "NW_EINVAL", "host(handlers)");
     }
     state = nw__alloc_zero(sizeof(*state));
@@ -1225,9 +1637,13 @@ void nw__host_define(struct nw__binding *binding, napi_value exports)
         {"host", js_host},
         {"createPool", js_create_pool},
         {"define", js_define},
+        {"add", js_add},
+        {"flush", js_flush},
         {"submit", js_submit},
         {"submitEach", js_submit_each},
         {"cancel", js_cancel},
+        {"submitOwn", js_submit_own},
+        {"cancelOwn", js_cancel_own},
         {"taken", js_taken},
         {"stats", js_stats},
         {"list", js_list},

@@ -193,22 +193,6 @@ static void keep(nwpool *pool, struct nwpool__task *task)
     nw__mutex_unlock(&pool->lock);
 }
 
-void nwpool__finish(nwpool *pool, struct nw__job *job)
-{
-    struct nwpool__task *task = nwpool__task_of(job);
-    const struct nw__hooks *hooks = nw__hooks();
-
-    if (hooks != NULL) {
-        hooks->task_ended(job->id, job->function_name, job->worker, job->status,
-                          job->ended_ns);
-    }
-    if (task->kept) {
-        keep(pool, task);
-    } else {
-        push_finished(pool, job);
-    }
-}
-
 // -- room
 
 // Caller does not hold the lock. One that was told of high water is told when it
@@ -229,6 +213,37 @@ static void give_room(nwpool *pool, struct nwpool__task *task)
         nw__mutex_lock(&pool->lock);
         nwpool__look_at_water(pool);
         nw__mutex_unlock(&pool->lock);
+    }
+}
+
+// -- the end of a task
+
+static void forward(nwpool *pool, struct nwpool__task *task)
+{
+    give_room(pool, task);
+    task->forward(task);
+    nw__message_fini(&task->job.message);
+    nw__mutex_lock(&pool->lock);
+    nwpool__count_end(pool, task);
+    nwpool__task_release(pool, task);
+    nw__mutex_unlock(&pool->lock);
+}
+
+void nwpool__finish(nwpool *pool, struct nw__job *job)
+{
+    struct nwpool__task *task = nwpool__task_of(job);
+    const struct nw__hooks *hooks = nw__hooks();
+
+    if (hooks != NULL) {
+        hooks->task_ended(job->id, job->function_name, job->worker, job->status,
+                          job->ended_ns);
+    }
+    if (task->kept) {
+        keep(pool, task);
+    } else if (task->forwarded) {
+        forward(pool, task);
+    } else {
+        push_finished(pool, job);
     }
 }
 

@@ -114,11 +114,17 @@ struct nwpool__extra {
     bool sender_waits;
 };
 
+// Where the outcome of a task of a worker's own goes: any thread, no lock held.
+// As nwpool__host.done.
+struct nwpool__task;
+typedef void nwpool__forward(struct nwpool__task *task);
+
 struct nwpool__task {
     struct nw__job job; // First: a job of ours is a task.
 
     // -- immutable after submission
-    bool kept; // Its result, for nwpool_wait().
+    bool kept;      // Its result, for nwpool_wait().
+    bool forwarded; // To `forward`.
     int8_t priority;
     uint8_t room;          // Entries of the clock that are its own.
     uint8_t crashes;       // Workers that died of it, perhaps. By pool.lock.
@@ -130,6 +136,7 @@ struct nwpool__task {
     union {
         nw_result_cb *on_done;
         struct nwpool__waiter *waiter; // If it is `kept`. By pool.lock.
+        nwpool__forward *forward;      // If it is `forwarded`.
     };
 
     // -- protected by pool.lock
@@ -451,6 +458,7 @@ struct nwpool__cargo {
     nw_status (*encode)(void *context, struct nw__message *out);
     void *context;
     bool moves;
+    nwpool__forward *forward; // NULL: as the pool does it.
 };
 
 // As nwpool_submit() and nwpool_submit_each(), whose text they leave in
@@ -460,6 +468,18 @@ nw_status nwpool__submit(nwpool *pool, const nw_task_spec *spec,
 nw_status nwpool__submit_each(nwpool *pool, const nw_task_spec *spec,
                               const struct nwpool__cargo *cargo,
                               nw_task_id *out, size_t max, size_t *count);
+
+// A task with nothing but a function and arguments.
+struct nwpool__plain {
+    const char *function; // A name that was checked before.
+    void *user_data;
+    struct nw__message arguments; // Moved out when it is accepted.
+    nw_status status;             // What became of it, as nwpool_submit() says.
+};
+
+// The same for many, of a pool with a host: one lock and one wake for all.
+void nwpool__submit_plain(nwpool *pool, struct nwpool__plain *tasks,
+                          size_t count);
 
 // -- tasks.c. Caller holds the lock.
 

@@ -253,6 +253,15 @@ static nw_status encode(void *context, struct nw__message *message)
     return detail != NULL ? nw__fail(status, "%s", detail) : status;
 }
 
+static void set_forward(struct nwpool__task *task,
+                        const struct nwpool__cargo *cargo)
+{
+    if (cargo->forward != NULL) {
+        task->forwarded = true;
+        task->forward = cargo->forward;
+    }
+}
+
 static nw_status submit_plain(nwpool *pool, const nw_task_spec *spec,
                               const struct nwpool__cargo *cargo,
                               uint64_t now_ns, struct accepted *out)
@@ -275,6 +284,7 @@ static nw_status submit_plain(nwpool *pool, const nw_task_spec *spec,
     }
     if (status == NW_OK) {
         nw__message_move(&task->job.message, &message);
+        set_forward(task, cargo);
         accept(pool, task, spec, spec->wait_ms > 0 ? nw__now_ns() : now_ns,
                out);
     }
@@ -304,6 +314,7 @@ static nw_status submit_moving(nwpool *pool, const nw_task_spec *spec,
 
     nw__mutex_lock(&pool->lock);
     if (status == NW_OK) {
+        set_forward(task, cargo);
         accept(pool, task, spec, nw__now_ns(), out);
     } else {
         cancel(pool, task);
@@ -468,6 +479,42 @@ nw_status nwpool__submit(nwpool *pool, const nw_task_spec *given,
     nw_status status = prepare(pool, given, out, &spec);
 
     return status == NW_OK ? submit(pool, &spec, cargo, out) : status;
+}
+
+static void accept_plain(nwpool *pool, nw_task_spec *spec,
+                         struct nwpool__plain *plain, uint64_t now_ns,
+                         struct accepted *accepted)
+{
+    struct nwpool__task *task;
+
+    spec->function = plain->function;
+    plain->status = reserve(
+        pool, spec, nwpool__message_bytes(&plain->arguments), false, &task);
+    if (plain->status == NW_OK) {
+        task->kept = false;
+        task->user_data = plain->user_data;
+        nw__message_move(&task->job.message, &plain->arguments);
+        accept(pool, task, spec, now_ns, accepted);
+    }
+}
+
+void nwpool__submit_plain(nwpool *pool, struct nwpool__plain *tasks,
+                          size_t count)
+{
+    uint64_t now_ns = nw__now_ns();
+    struct accepted accepted = {0};
+    nw_task_spec spec = {
+        .expiry_ms = pool->options.expiry_ms,
+        .run_limit_ms = pool->options.run_limit_ms,
+    };
+
+    NW_ASSERT(pool->host != NULL);
+    nw__mutex_lock(&pool->lock);
+    for (size_t i = 0; i < count; i++) {
+        accept_plain(pool, &spec, &tasks[i], now_ns, &accepted);
+    }
+    nw__mutex_unlock(&pool->lock);
+    nwpool__errands_run(pool, &accepted.errands);
 }
 
 // -- for each worker

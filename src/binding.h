@@ -70,6 +70,7 @@ struct nw__binding {
                      // be on the stack; 0: none is.
     struct nw__pending *pending; // Those that returned promises.
     uint32_t pending_count;
+    uint32_t pending_max;
     struct nw__unsent *unsent; // Values that wait for room, oldest first.
     struct nw__unsent **unsent_end;
     uint64_t now_ns; // When the last job ended.

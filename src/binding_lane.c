@@ -143,7 +143,7 @@ static bool run_batch(struct nw__binding *binding, uint64_t end_ns)
 
 static bool has_room(const struct nw__binding *binding)
 {
-    return binding->lane->busy < binding->lane->concurrency;
+    return nw__lane_has_room(binding->lane);
 }
 
 static void note_memory(struct nw__binding *binding)
@@ -380,7 +380,8 @@ static napi_value js_attach(napi_env env, napi_callback_info info)
                                  "there is no such lane to take");
     }
     binding->lane = lane;
-    if (!nw__tasks_open(binding) || !open_guard(binding) ||
+    if (!nw__tasks_reserve(binding, binding->lane->concurrency) ||
+        !open_guard(binding) ||
         !nw__binding_open_async(binding, "NWPOOL_LANE", pump) ||
         napi_create_reference(env, values[1], 1, &binding->run) != napi_ok ||
         napi_create_reference(env, values[2], 1, &binding->asked) != napi_ok ||

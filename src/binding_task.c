@@ -18,11 +18,23 @@
 // before a task goes on sending.
 #define TURN_MS 2
 
-bool nw__tasks_open(struct nw__binding *binding)
+bool nw__tasks_reserve(struct nw__binding *binding, uint32_t count)
 {
-    binding->pending =
-        nw__alloc_zero(binding->lane->concurrency * sizeof(*binding->pending));
-    return binding->pending != NULL;
+    struct nw__pending *larger;
+
+    if (count <= binding->pending_max) {
+        return true;
+    }
+    if (count < 2 * binding->pending_max) {
+        count = 2 * binding->pending_max;
+    }
+    larger = nw__realloc(binding->pending, count * sizeof(*larger));
+    if (larger == NULL) {
+        return false;
+    }
+    binding->pending = larger;
+    binding->pending_max = count;
+    return true;
 }
 
 // -- finding them
@@ -120,6 +132,7 @@ void nw__tasks_close(struct nw__binding *binding)
     nw__free(binding->pending);
     binding->pending = NULL;
     binding->pending_count = 0;
+    binding->pending_max = 0;
 }
 
 // -- outcomes
@@ -246,8 +259,9 @@ uint64_t nw__binding_task(struct nw__binding *binding)
     if (binding->pending_count == 0) {
         return 0;
     }
-    return binding->lane->concurrency == 1 ? binding->pending[0].id
-                                           : ask_task(binding);
+    return binding->lane->concurrency == 1 && binding->pending_count == 1
+               ? binding->pending[0].id
+               : ask_task(binding);
 }
 
 // -- what pool.js calls. Ids that are not (any more) those of a task here are
@@ -346,7 +360,7 @@ static napi_value js_pending(napi_env env, napi_callback_info info)
         return NULL;
     }
     current = &binding->current;
-    NW_ASSERT(binding->pending_count < binding->lane->concurrency);
+    NW_ASSERT(binding->pending_count < binding->pending_max);
     binding->pending[binding->pending_count++] =
         (struct nw__pending){current->job, current->id, current->function_name};
     leave_current(binding);

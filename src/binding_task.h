@@ -21,8 +21,9 @@ struct nw__unsent {
     struct nw__message message;
 };
 
-// Memory for as many as the lane may run. False without.
-bool nw__tasks_open(struct nw__binding *binding);
+// Memory for so many that have returned promises. False without; what there is
+// stays.
+bool nw__tasks_reserve(struct nw__binding *binding, uint32_t count);
 
 // Forgets all of them: the lane has handed them over.
 void nw__tasks_close(struct nw__binding *binding);

@@ -476,7 +476,7 @@ bool nw__lane_next(struct nw__lane *lane, uint64_t now_ns, struct nw__run *out)
 {
     bool started;
 
-    if (lane->busy == lane->concurrency) {
+    if (!nw__lane_has_room(lane)) {
         return false;
     }
     started = start_assigned(lane, now_ns, out);

@@ -187,8 +187,15 @@ struct nw__lane {
     // -- the worker's thread, inside the source
     uint32_t task_ns; // Smoothed run time of its tasks.
     uint64_t done;    // Tasks that ended.
+    uint32_t nested;  // Tasks that its own wait for: so many more may run.
     uint64_t memory;  // Bytes of its heap and beside it, as seen last.
 };
+
+// Whether one more may run. Thread: the worker's.
+static inline bool nw__lane_has_room(const struct nw__lane *lane)
+{
+    return lane->busy < lane->concurrency + lane->nested;
+}
 
 // Strings are borrowed and outlive the lane. NULL without memory. The result
 // carries one reference.

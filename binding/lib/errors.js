@@ -18,7 +18,7 @@ Object.defineProperty(PoolError.prototype, 'name',
     { value: 'PoolError', configurable: true, writable: true });
 
 const home = __dirname + path.sep;
-const internal = /^ +at (?:async )?(?:new Promise|Promise\.|.*\(?node:internal|.*\bnwpool:)/;
+const internal = /^ +at (?:async )?(?:new Promise|Promise\.|.*\(?\bnode:[a-z_]|.*\bnwpool:)/;
 
 // The frames of a stack without its first line, ours, and those of Node.js.
 function framesOf(stack) {

@@ -90,5 +90,5 @@ function addPool(pool) {
     return lastNumber;
 }
 
-module.exports = { native, addPool, addTask, takeTask,
+module.exports = { native, tasks, addPool, addTask, takeTask,
     removePool: (number) => pools.delete(number) };

@@ -7,7 +7,7 @@ const { SHARE_ENV } = require('worker_threads');
 
 const channels = require('./channels.js');
 const { PoolError } = require('./errors.js');
-const { addPool, addTask, native, removePool, takeTask } =
+const { addPool, addTask, native, removePool, takeTask, tasks } =
     require('./native.js');
 const { checkPool, checkTask, invalid, moduleOf } = require('./options.js');
 const { TaskStream } = require('./stream.js');
@@ -49,10 +49,14 @@ class Pool extends EventEmitter {
     #ending; // The promise of close() and destroy().
     #idle; // Called when nothing is outstanding.
     #gone; // Called when a worker has exited.
+    #hasAdded = false; // Tasks that are to be submitted at the end of this turn.
+    #isPlain; // Tasks without options have none of the pool either.
 
     constructor(options) {
         super();
         this.#options = checkPool(options);
+        this.#isPlain = this.#options.context === undefined &&
+            !this.#options.wait;
         this.#number = addPool(this);
         try {
             this.#handle = native.createPool({
@@ -69,15 +73,51 @@ class Pool extends EventEmitter {
 
     // One argument.
     run(name, argument, options) {
-        if (options === undefined && this.#options.context === undefined &&
-            !(argument instanceof Transfer)) {
-            return new Promise((resolve) => {
-                const task = this.#makeTask(resolve);
-                this.#start(task, name, () => native.submit(this.#handle,
-                    numberOf(name), task.slot, undefined, undefined, argument));
-            });
+        if (options !== undefined || !this.#isPlain ||
+            argument instanceof Transfer || channels.isWatched()) {
+            return this.apply(name, [argument], options);
         }
-        return this.apply(name, [argument], options);
+        return new Promise((resolve) =>
+            this.#add(this.#makeTask(resolve), name, argument));
+    }
+
+    // A task without options is encoded now and submitted with all others of this
+    // turn, for one lock and one wake.
+    #add(task, name, argument) {
+        task.slot = addTask(task);
+        try {
+            this.#check();
+            if (native.add(this.#handle, numberOf(name), task.slot, argument)) {
+                this.#flush();
+            } else if (!this.#hasAdded) {
+                this.#hasAdded = true;
+                queueMicrotask(this.#flushSoon);
+            }
+        } catch (error) {
+            this.#refuse(task, error);
+        }
+    }
+
+    #flush() {
+        this.#hasAdded = false;
+        const refused = native.flush(this.#handle);
+        for (let i = 0; i < refused?.length; i += 3) {
+            this.#refuse(tasks[refused[i]],
+                new PoolError(refused[i + 2], refused[i + 1]));
+        }
+    }
+
+    #flushSoon = () => {
+        if (this.#hasAdded) {
+            this.#flush();
+        }
+    };
+
+    // Whoever submits otherwise, or looks, comes after those.
+    #flushFirst() {
+        if (this.#hasAdded) {
+            this.#flush();
+        }
     }
 
     // Any number of them.
@@ -113,6 +153,7 @@ class Pool extends EventEmitter {
     runOnEach(name, argument) {
         return new Promise((resolve) => {
             const task = this.#makeTask(resolve);
+            this.#flushFirst();
             task.slot = addTask(task);
             try {
                 this.#check();
@@ -200,6 +241,7 @@ class Pool extends EventEmitter {
 
     // Submits a task, now or when there is room.
     #start(task, name, submit, options) {
+        this.#flushFirst();
         task.slot = addTask(task);
         if (channels.isWatched()) {
             channels.begin(task, { pool: this, name, task: undefined });
@@ -377,11 +419,13 @@ class Pool extends EventEmitter {
     }
 
     stats() {
+        this.#flushFirst();
         return this.#state === 'closed' ? undefined : native.stats(this.#handle);
     }
 
     // The tasks that are not over, at most 1,024 of them.
     tasks() {
+        this.#flushFirst();
         return this.#state === 'closed' ? [] : native.list(this.#handle);
     }
 
@@ -440,6 +484,7 @@ class Pool extends EventEmitter {
     }
 
     async #end(orderly) {
+        this.#flushFirst();
         this.#state = 'closing';
         if (orderly && this.#outstanding > 0) {
             await new Promise((resolve) => {

@@ -3,16 +3,24 @@
 'use strict';
 
 const path = require('path');
+const { threadId } = require('worker_threads');
 
 const { invalid, moduleOf, poolOptions } = require('./options.js');
 
-let lastSource = 0;
+// In a worker of a pool: how to get at that pool.
+const own = globalThis.nwpool?.[Symbol.for('nwpool.own')];
+
+let lastSource = 0; // Of this thread.
 let sourcePool; // For functions that come by their source.
 const modulePools = new Map(); // By path.
 
 // -- which pool
 
 function poolFor(options, module) {
+    if (own !== undefined && Object.keys(options).every((key) => key === 'name') &&
+        (module === emptyModule || module === path.resolve(own.module))) {
+        return require('./own.js').ownPool();
+    }
     const { Pool } = require('./pool.js');
     const { pool, name, ...others } = options;
     if (pool !== undefined) {
@@ -104,9 +112,9 @@ function make(getPool, name, label, streams, options) {
 }
 
 function fromSource(action, options) {
-    const { native } = require('./native.js');
+    const { native } = own ?? require('./native.js');
     const label = options.name ?? (action.name || 'anonymous');
-    const name = `${label}#${++lastSource}`;
+    const name = `${label}#${threadId}.${++lastSource}`;
     native.addSource(name, sourceOf(action));
     let pool;
     const getPool = () => pool = usable(pool) ?? poolFor(options, emptyModule);

@@ -12,7 +12,7 @@ const resourceOptions = { requireManualDestroy: true };
 
 // A stack costs more than a small task. It is taken while so few are on their way
 // that it does not matter; otherwise those frames are had that await the result.
-const STACKS_BELOW = 16;
+const STACKS_BELOW = 4;
 
 let inFlight = 0;
 

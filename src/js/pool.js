@@ -3,7 +3,6 @@
 
 const { AsyncLocalStorage, AsyncResource } = require('async_hooks');
 const { pathToFileURL } = require('url');
-const { compileFunction } = require('vm');
 const path = require('path');
 const fs = require('fs');
 
@@ -14,7 +13,7 @@ const lane = native.attach(setup.number, run, { abort, room, end, taskId });
 // Which task runs, and whose output it is: a store follows a task through its
 // awaits, which costs every promise a little. Without, there is one task at a
 // time.
-const follow = setup.tellsTasks || lane.concurrency > 1 ?
+let follow = setup.tellsTasks || lane.concurrency > 1 ?
     new AsyncLocalStorage() : undefined;
 redirectOutputs(setup.tellsTasks ? () => follow.getStore()?.id ?? 0 :
     undefined);
@@ -149,11 +148,11 @@ function explain(error, name) {
 }
 
 function compileSource(name, source) {
-    const label = name.replace(/#\d+$/, '');
-    const action = compileFunction(`return (${source}\n);`, ['require'], {
-        filename: `nwpool-source:${label}`,
-        importModuleDynamically: (specifier) => import(specifier),
-    })(createRequire(path.join(setup.directory, 'nwpool.js')));
+    const label = name.replace(/#[\d.]+$/, '');
+    // As code of this script, which can import().
+    const action = (0, eval)(`(function (require) {return (${source}\n);})\n` +
+        `//# sourceURL=nwpool-source:${label}`)(
+        createRequire(path.join(setup.directory, 'nwpool.js')));
     const failed = (error) => {
         throw explain(error, label);
     };
@@ -192,7 +191,7 @@ function own() {
 
 function runningTask() {
     if (follow !== undefined) {
-        return follow.getStore();
+        return follow.getStore() ?? (first?.isOver ? undefined : first);
     }
     return native.taskId() === undefined ? latest : own();
 }
@@ -231,8 +230,20 @@ function look(value) {
     return value;
 }
 
-const followed = follow === undefined ? invoke :
-    (action, args) => follow.run(own(), invoke, action, args);
+const followed = (action, args) => follow === undefined ?
+    invoke(action, args) : follow.run(own(), invoke, action, args);
+
+// A task that waits for others of this pool makes room for them, so there can be
+// several from then on. This one, which has run without a store, is the only one
+// there is.
+let first;
+
+followTasks = () => {
+    if (follow === undefined) {
+        first = runningTask();
+        follow = new AsyncLocalStorage();
+    }
+};
 
 // A JavaScript program may send something with each task, in front of the
 // arguments: a request's id, say.
@@ -382,7 +393,7 @@ function room(id) {
 
 // For C functions that a task calls.
 function taskId() {
-    return follow.getStore()?.face?.id ?? 0;
+    return runningTask()?.face?.id ?? 0;
 }
 
 // -- beginning and end

@@ -130,6 +130,7 @@ function movable(items) {
 // The task that runs, as scripts see it; only a pool's worker has any.
 let currentTask = () => undefined;
 let currentContext = () => undefined;
+let followTasks = () => {};
 
 Object.defineProperty(globalThis, 'nwpool', {
     value: Object.freeze({
@@ -152,5 +153,11 @@ Object.defineProperty(globalThis, 'nwpool', {
         get context() {
             return currentContext();
         },
+
+        // For the package itself, see binding/lib/own.js.
+        [Symbol.for('nwpool.own')]: setup.addon === undefined ? undefined :
+            Object.freeze({ native, module: setup.module,
+                hasContext: setup.hasContext === true,
+                follow: () => followTasks() }),
     }),
 });

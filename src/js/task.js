@@ -51,6 +51,10 @@ class Task {
         this.id = id;
     }
 
+    get isOver() {
+        return this.#over;
+    }
+
     // What scripts see, the same object whenever they look. Undefined when the
     // task is over and only something that it left behind still runs.
     get face() {
