@@ -9,7 +9,8 @@ const channels = require('./channels.js');
 const { PoolError } = require('./errors.js');
 const { addPool, addTask, native, removePool, takeTask, tasks } =
     require('./native.js');
-const { checkPool, checkTask, invalid, moduleOf } = require('./options.js');
+const { FOREVER, checkPool, checkTask, invalid, moduleOf } =
+    require('./options.js');
 const { TaskStream } = require('./stream.js');
 const { Task, errorOf } = require('./task.js');
 const { Transfer, bufferOf, unwrap } = require('./transfer.js');
@@ -328,7 +329,12 @@ class Pool extends EventEmitter {
             return;
         }
         const how = options?.cancel ?? this.#options.cancel ?? 'ask';
-        const escalation = options?.escalation ?? this.#options.escalation ?? 0;
+        // One that ignores its signal is left alone where ending its worker
+        // would end others.
+        const patience = how === 'ask' && this.#options.concurrency > 1 ?
+            FOREVER : 0;
+        const escalation = options?.escalation ?? this.#options.escalation ??
+            patience;
         if (this.#state !== 'closed') {
             native.cancel(this.#handle, task.id, HOW[how], escalation);
         }
