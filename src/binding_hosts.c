@@ -106,6 +106,8 @@ static nw_status keep(void *context, napi_value objects, uint32_t count,
             out[i].ref = NULL;
         } else {
             describe(env, answer, i, nw__host_of(out[i].ref));
+            // Or it would not have come here: keep() refuses it.
+            out[i].transfer = nw__host_of(out[i].ref)->must_move;
         }
     }
     return status;

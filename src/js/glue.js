@@ -186,7 +186,19 @@ function discard(objects) {
     }
 }
 
-native.hosts(keep, (list) => collect(list).objects);
+// What a program sends is its own until it moves, and what does not move is
+// refused here: the first to know would be the worker that gets it.
+let mover;
+
+function keepOfProgram(objects, first, transfer) {
+    mover ??= new MessageChannel();
+    mover.port1.postMessage(objects,
+        (transfer ?? []).filter((item) => objects.includes(item)));
+    return keep(receiveMessageOnPort(mover.port2).message, first);
+}
+
+native.hosts(host === undefined ? keep : keepOfProgram,
+    (list) => collect(list).objects);
 
 // -- workers
 
