@@ -31,14 +31,23 @@ function isErrorLike(value) {
         typeof value.stack === 'string';
 }
 
-// Adds where a task came from. An error is changed in place: it is the caller's
-// alone, as it was made here.
+// A stack without our own frames.
+function withoutOurs(stack) {
+    return stack.split('\n').filter((line) => !(/^ +at /.test(line) &&
+        (line.includes(home) || line.includes('at new Promise (<anonymous>)'))))
+        .join('\n').trimEnd();
+}
+
+// Adds where a task came from, unless that is where the error was made. It is
+// changed in place: it is the caller's alone, as it was made here.
 function addFrames(error, frames) {
-    if (frames.length === 0 || !isErrorLike(error)) {
+    if (!isErrorLike(error)) {
         return error;
     }
-    const own = error.stack.trimEnd();
-    const stack = `${own}\n    ... submitted\n${frames.join('\n')}`;
+    const own = withoutOurs(error.stack);
+    const more = frames.join('\n');
+    const stack = framesOf(own).join('\n').endsWith(more) ? own :
+        `${own}\n    ... submitted\n${more}`;
     try {
         Object.defineProperty(error, 'stack',
             { value: stack, writable: true, configurable: true });
