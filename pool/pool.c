@@ -326,36 +326,39 @@ static void take_everything(nwpool *pool, struct nw__job_list *out)
     nw__cond_wake_all(&pool->changed);
 }
 
-// Those that have nothing to do leave as they should, if there is something to be
-// done for that. Caller holds the lock.
-static uint32_t tell_idle(nwpool *pool)
-{
-    uint32_t told = 0;
-
-    if (pool->options.tear_down == NULL) {
-        return 0;
-    }
-    for (struct nwpool__worker *worker = pool->workers; worker != NULL;
-         worker = worker->next) {
-        if (worker->state == NWPOOL__SPARE ||
-            (worker->state == NWPOOL__READY && worker->lane->idle)) {
-            nwpool__worker_retire(worker);
-        }
-        told += worker->state == NWPOOL__LEAVING && worker->told ? 1 : 0;
-    }
-    return told;
-}
-
-// Caller holds the lock.
+// Those that tear down, or are about to: where no task is left, a worker that
+// retires is told when it looks for the next. Caller holds the lock.
 static uint32_t count_told(const nwpool *pool)
 {
     uint32_t told = 0;
 
     for (const struct nwpool__worker *worker = pool->workers; worker != NULL;
          worker = worker->next) {
-        told += worker->told ? 1 : 0;
+        told += worker->told || (worker->state == NWPOOL__RETIRING &&
+                                 pool->outstanding == 0)
+                    ? 1
+                    : 0;
     }
     return told;
+}
+
+// Those that have nothing to do leave as they should, if there is something to be
+// done for that. A result is delivered before its worker is idle again. Caller
+// holds the lock.
+static uint32_t tell_idle(nwpool *pool)
+{
+    if (pool->options.tear_down == NULL) {
+        return 0;
+    }
+    for (struct nwpool__worker *worker = pool->workers; worker != NULL;
+         worker = worker->next) {
+        if (worker->state == NWPOOL__SPARE ||
+            (worker->state == NWPOOL__READY &&
+             (worker->lane->idle || pool->outstanding == 0))) {
+            nwpool__worker_retire(worker);
+        }
+    }
+    return count_told(pool);
 }
 
 // Caller holds the lock.
