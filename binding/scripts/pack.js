@@ -68,7 +68,7 @@ function stageSources(native) {
 
 function stage(directory) {
     for (const file of fs.readdirSync(binding)) {
-        if (/\.(js|mjs|m?ts|json|md)$/.test(file)) {
+        if (/\.(m?js|m?ts|json|md)$/.test(file)) {
             fs.copyFileSync(path.join(binding, file),
                 path.join(directory, file));
         }

@@ -1,6 +1,9 @@
 import { Pool, PoolError } from 'nwpool';
 
-const pool = new Pool({ module: new URL('./failing.mjs', import.meta.url) });
+const pool = new Pool({
+    module: new URL('./failing.mjs', import.meta.url),
+    maxWorkers: 1,
+});
 
 async function importFile(text) {
     return await pool.run('parse', text);

@@ -8,7 +8,14 @@ const pool = new Pool({
     recycleMemory: 256 * 2 ** 20, // or with so many bytes of memory.
 });
 
-await pool.map('square', Array.from({ length: 150 }, (_, i) => i));
-await pool.ready(); // The fresh one is.
-console.log(pool.stats().recycled, pool.stats().failed);
+pool.once('workerRecycled', ({ worker, reason }) =>
+    console.log(`worker ${worker}: ${reason}`));
+let isReplaced = false;
+pool.once('workerReplaced', () => {
+    isReplaced = true;
+});
+while (!isReplaced) {
+    await pool.run('square', 1);
+}
+console.log(pool.stats().failed);
 await pool.close();
