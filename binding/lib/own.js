@@ -7,7 +7,7 @@
 const { PoolError } = require('./errors.js');
 const { checkTask, invalid } = require('./options.js');
 const { Task } = require('./task.js');
-const { bufferOf } = require('./transfer.js');
+const { bufferOf, unwrap } = require('./transfer.js');
 
 const { native, hasContext, follow } =
     globalThis.nwpool[Symbol.for('nwpool.own')];
@@ -70,7 +70,9 @@ class OwnPool {
     }
 
     #submit(task, name, args, options) {
-        const { signal, transfer, interruptible } = options;
+        const { signal, interruptible } = options;
+        const moving = options.transfer?.map(bufferOf) ?? [];
+        const values = unwrap(args, moving);
         const spec = { ...options };
         if (interruptible !== undefined) {
             spec.interruptible = interruptible ? 2 : 1;
@@ -80,8 +82,8 @@ class OwnPool {
         follow();
         try {
             task.id = native.submitOwn(numberOf(name), slot,
-                transfer?.map(bufferOf), spec,
-                ...(hasContext ? [globalThis.nwpool.context] : []), ...args);
+                moving.length > 0 ? moving : undefined, spec,
+                ...(hasContext ? [globalThis.nwpool.context] : []), ...values);
         } catch (error) {
             take(slot);
             task.failWith(error.code?.startsWith?.('NW_') ?

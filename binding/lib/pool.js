@@ -13,7 +13,7 @@ const { FOREVER, checkPool, checkTask, invalid, moduleOf } =
     require('./options.js');
 const { TaskStream } = require('./stream.js');
 const { Task, errorOf } = require('./task.js');
-const { Transfer, bufferOf, unwrap } = require('./transfer.js');
+const { bufferOf, partsOf, unwrap } = require('./transfer.js');
 
 const HOW = { ask: 0, interrupt: 1, end: 2 }; // nw_cancel
 
@@ -75,7 +75,7 @@ class Pool extends EventEmitter {
     // One argument.
     run(name, argument, options) {
         if (options !== undefined || !this.#isPlain ||
-            argument instanceof Transfer || channels.isWatched()) {
+            partsOf(argument) !== undefined || channels.isWatched()) {
             return this.apply(name, [argument], options);
         }
         return new Promise((resolve) =>

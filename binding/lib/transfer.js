@@ -2,6 +2,9 @@
 
 'use strict';
 
+// In a pool's worker, whose own marks are C's affair: how to look into one.
+const own = globalThis.nwpool?.[Symbol.for('nwpool.own')];
+
 class Transfer {
     constructor(value, list) {
         this.value = value;
@@ -20,15 +23,22 @@ function bufferOf(item) {
     return ArrayBuffer.isView(item) ? item.buffer : item;
 }
 
+// [value, list] of a mark, undefined of anything else.
+function partsOf(value) {
+    return value instanceof Transfer ? [value.value, value.list] :
+        own?.parts(value);
+}
+
 // The arguments without their marks; `list` grows by what moves.
 function unwrap(args, list) {
     return args.map((arg) => {
-        if (!(arg instanceof Transfer)) {
+        const parts = partsOf(arg);
+        if (parts === undefined) {
             return arg;
         }
-        list.push(...arg.list.map(bufferOf));
-        return arg.value;
+        list.push(...parts[1].map(bufferOf));
+        return parts[0];
     });
 }
 
-module.exports = { Transfer, transfer, unwrap, bufferOf };
+module.exports = { partsOf, transfer, unwrap, bufferOf };

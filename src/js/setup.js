@@ -158,6 +158,8 @@ Object.defineProperty(globalThis, 'nwpool', {
         [Symbol.for('nwpool.own')]: setup.addon === undefined ? undefined :
             Object.freeze({ native, module: setup.module,
                 hasContext: setup.hasContext === true,
-                follow: () => followTasks() }),
+                follow: () => followTasks(),
+                parts: (value) => Transfer.is(value) ?
+                    Transfer.parts(value) : undefined }),
     }),
 });
