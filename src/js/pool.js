@@ -2,6 +2,7 @@
 // for the lane. `native` is src/binding.c.
 
 const { AsyncLocalStorage, AsyncResource } = require('async_hooks');
+const { _extensions: extensions } = require('module');
 const { pathToFileURL } = require('url');
 const path = require('path');
 const fs = require('fs');
@@ -35,10 +36,12 @@ function nearestPackageType(file) {
     }
 }
 
+// TypeScript too, where require() does not know it: the program's loader does.
 function isModule(file) {
     const extension = path.extname(file);
     return extension === '.mjs' ||
-        (extension === '.js' && nearestPackageType(file) === 'module');
+        (extension === '.js' && nearestPackageType(file) === 'module') ||
+        (/^\.[cm]?tsx?$/.test(extension) && !Object.hasOwn(extensions, extension));
 }
 
 // No `file`: a package for import alone.
