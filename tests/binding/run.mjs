@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+// Runs the tests of the npm package with one Node.js, as its users have it: by the
+// name `nwpool`, from a project outside of the repository.
+//
+//   node run.mjs [--node NODE] [--project DIR] [--no-build] [FILE...]
+//
+// NODE is by default the one that runs this. In DIR the package is installed;
+// without it the addon is built for that Node.js and a project is made that links
+// to binding/. FILEs are names of tests here; by default all.
+
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const binding = path.join(here, '../../binding');
+
+const { values: given, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+        node: { type: 'string', default: process.execPath },
+        project: { type: 'string' },
+        'no-build': { type: 'boolean', default: false },
+    },
+});
+
+const isTest = (file) => /\.test\.[cm]js$/.test(file);
+
+// False: it has said why not.
+function run(args, options) {
+    const env = { ...process.env };
+    delete env.NODE_OPTIONS;
+    const { status, error } = spawnSync(given.node, args,
+        { stdio: 'inherit', env, ...options });
+    if (error !== undefined) {
+        console.error(String(error));
+    }
+    return status === 0;
+}
+
+function link(project) {
+    fs.mkdirSync(path.join(project, 'node_modules'));
+    fs.symlinkSync(fs.realpathSync(binding),
+        path.join(project, 'node_modules/nwpool'));
+    return given['no-build'] || run([path.join(binding, 'build.js')]);
+}
+
+// Copies: Node.js looks for packages where a file really is.
+function copyTests(project) {
+    const directory = fs.mkdtempSync(path.join(project, 'tests-'));
+    for (const file of fs.readdirSync(here)) {
+        if (/\.[cm]js$/.test(file) || file === 'tasks') {
+            fs.cpSync(path.join(here, file), path.join(directory, file),
+                { recursive: true });
+        }
+    }
+    return directory;
+}
+
+function runTests(directory) {
+    const files = positionals.length > 0 ?
+        positionals.map((file) => path.basename(file)) :
+        fs.readdirSync(directory).filter(isTest).sort();
+    return run(['--test', '--test-reporter=spec', ...files],
+        { cwd: directory });
+}
+
+function main() {
+    const project = given.project !== undefined ? path.resolve(given.project) :
+        fs.mkdtempSync(path.join(os.tmpdir(), 'nwpool-project-'));
+    let directory;
+    try {
+        if (given.project === undefined && !link(project)) {
+            return false;
+        }
+        directory = copyTests(project);
+        return runTests(directory);
+    } finally {
+        fs.rmSync(given.project === undefined ? project : directory ?? '',
+            { recursive: true, force: true });
+    }
+}
+
+process.exitCode = main() ? 0 : 1;

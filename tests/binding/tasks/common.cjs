@@ -1,0 +1,7 @@
+'use strict';
+
+module.exports = function whole(value) {
+    return `whole ${value}`;
+};
+
+module.exports.half = (value) => `half ${value}`;

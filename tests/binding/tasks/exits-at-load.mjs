@@ -1,0 +1,2 @@
+export const echo = (value) => value;
+process.exit(5);

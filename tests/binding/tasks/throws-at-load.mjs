@@ -1,0 +1,2 @@
+export const echo = (value) => value;
+throw new TypeError('this module does not load');
