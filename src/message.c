@@ -128,9 +128,16 @@ void nw__message_adopt(struct nw__message *message, uint8_t *data, size_t size)
 nw_status nw__message_copy(struct nw__message *to,
                            const struct nw__message *from)
 {
-    NW_ASSERT(from->beside == NULL);
-    if (nw__message_reserve(to, from->size) != NW_OK) {
+    uint32_t count = nw__message_ref_count(from);
+
+    NW_ASSERT(nw__message_blob_count(from) == 0);
+    if (nw__message_reserve_beside(to, 0, count) != NW_OK ||
+        nw__message_reserve(to, from->size) != NW_OK) {
+        nw__message_fini(to);
         return NW_ENOMEM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        to->beside->refs[i].ref = nw__ref_get(from->beside->refs[i].ref);
     }
     if (from->size > 0) {
         memcpy(to->data, from->data, from->size);

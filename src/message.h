@@ -79,7 +79,8 @@ void nw__message_fini(struct nw__message *message);
 // Moves; `from` is empty afterwards. `to` must be empty.
 void nw__message_move(struct nw__message *to, struct nw__message *from);
 
-// A copy of a message without blobs. `to` must be empty. NW_ENOMEM.
+// A copy of a message without blobs. It shares what the other refers to, and moves
+// none of it. `to` must be empty. NW_ENOMEM.
 nw_status nw__message_copy(struct nw__message *to,
                            const struct nw__message *from);
 
