@@ -261,9 +261,19 @@ function textScript(source) {
     return `${directive}process._linkedBinding('nwpool').setUp();${body}`;
 }
 
+// Options of the program may make an ES module of every text, --input-type say.
+// There is no require() in one.
+function eitherScript(source) {
+    return '((start) => typeof require === "function" ? start(require) : ' +
+        'import("module").then(({ createRequire }) => ' +
+        'start(createRequire(`${process.cwd()}/`))))((require) => {' +
+        `${source}\n});`;
+}
+
 function scriptOf(spec) {
     if (spec.module !== undefined) {
-        return native.poolScript;
+        return host === undefined ? native.poolScript :
+            eitherScript(native.poolScript);
     }
     return spec.source !== undefined ? textScript(spec.source) :
         native.workerScript;
