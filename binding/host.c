@@ -990,6 +990,32 @@ static napi_value js_taken(napi_env env, napi_callback_info info)
     return NULL;
 }
 
+// warmUp(pool, workers): how many to wait for, 0 being as many as it has without
+// a load.
+static napi_value js_warm_up(napi_env env, napi_callback_info info)
+{
+    napi_value values[2];
+    napi_value result = NULL;
+    struct host_pool *pool;
+    uint32_t workers;
+    nw_status status;
+
+    if (nw__binding_arguments(env, info, 2, 2, values) == NULL ||
+        (pool = pool_of(env, values[0])) == NULL) {
+        return NULL;
+    }
+    if (!nw__binding_get_number(env, values[1], &workers)) {
+        return nw__binding_throw(env, "NW_EINVAL", "warmUp(pool, workers)");
+    }
+    nw__detail_clear();
+    status = nwpool__warm_up_begin(pool->pool, &workers);
+    if (status != NW_OK) {
+        return fail_with(env, status);
+    }
+    napi_create_uint32(env, workers, &result);
+    return result;
+}
+
 // -- what a pool says of itself
 
 static void set_times(napi_env env, napi_value stats, const char *key,
@@ -1645,6 +1671,7 @@ void nw__host_define(struct nw__binding *binding, napi_value exports)
         {"submitOwn", js_submit_own},
         {"cancelOwn", js_cancel_own},
         {"taken", js_taken},
+        {"warmUp", js_warm_up},
         {"stats", js_stats},
         {"list", js_list},
         {"reload", js_reload},

@@ -481,6 +481,11 @@ struct nwpool__plain {
 void nwpool__submit_plain(nwpool *pool, struct nwpool__plain *tasks,
                           size_t count);
 
+// What nwpool_warm_up() does before it waits: sees to it that there will be so
+// many workers, spares included. 0 becomes their number. NW_EINVAL. Caller does
+// not hold the lock.
+nw_status nwpool__warm_up_begin(nwpool *pool, uint32_t *workers);
+
 // -- tasks.c. Caller holds the lock.
 
 // A record to be filled in, all zero. NULL without memory.

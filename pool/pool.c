@@ -213,15 +213,34 @@ static nw_status wait_ready(nwpool *pool, uint32_t workers,
     }
 }
 
+nw_status nwpool__warm_up_begin(nwpool *pool, uint32_t *workers)
+{
+    struct nwpool__errands errands = {0};
+    const uint32_t spares = pool->options.spares;
+
+    if (*workers > pool->options.workers + spares) {
+        return nw__fail(NW_EINVAL, "the pool has %u workers at most",
+                        pool->options.workers + spares);
+    }
+    nw__mutex_lock(&pool->lock);
+    if (*workers == 0) {
+        *workers = pool->target + spares;
+    } else if (*workers > pool->target + spares) {
+        pool->target = *workers - spares;
+        nwpool__balance(pool, &errands);
+    }
+    nw__mutex_unlock(&pool->lock);
+    nwpool__errands_run(pool, &errands);
+    return NW_OK;
+}
+
 nw_status nwpool_warm_up(nwpool *pool, uint32_t workers, uint32_t timeout_ms)
 {
     uint64_t deadline_ns = nw__deadline_ns(timeout_ms);
-    struct nwpool__errands errands = {0};
     nw_status status;
 
     nw__detail_clear();
-    if (pool == NULL ||
-        workers > pool->options.workers + pool->options.spares) {
+    if (pool == NULL) {
         return NW_EINVAL;
     }
     if (nw__runtime_forked()) {
@@ -231,16 +250,10 @@ nw_status nwpool_warm_up(nwpool *pool, uint32_t workers, uint32_t timeout_ms)
         return NW_ESTOPPED;
     }
     NW_ASSERT(!nwpool__completion_is_current(pool));
-    nw__mutex_lock(&pool->lock);
-    if (workers == 0) {
-        workers = pool->target + pool->options.spares;
-    } else if (workers > pool->target + pool->options.spares) {
-        pool->target = workers - pool->options.spares;
-        nwpool__balance(pool, &errands);
+    status = nwpool__warm_up_begin(pool, &workers);
+    if (status != NW_OK) {
+        return status;
     }
-    nw__mutex_unlock(&pool->lock);
-    nwpool__errands_run(pool, &errands);
-
     nw__mutex_lock(&pool->lock);
     status = wait_ready(pool, workers, deadline_ns);
     nw__mutex_unlock(&pool->lock);

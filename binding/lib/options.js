@@ -5,6 +5,7 @@
 
 const path = require('path');
 const { fileURLToPath } = require('url');
+const { SHARE_ENV } = require('worker_threads');
 
 function invalid(message) {
     const error = new TypeError(message);
@@ -68,6 +69,46 @@ function object(value, name) {
     return value;
 }
 
+function array(value, name) {
+    if (!Array.isArray(value)) {
+        throw invalid(`${name} is an array`);
+    }
+    return value;
+}
+
+function callable(value, name) {
+    if (typeof value !== 'function') {
+        throw invalid(`${name} is a function`);
+    }
+    return value;
+}
+
+// An object of any make with these methods.
+function having(what, ...methods) {
+    return (value, name) => {
+        if (!methods.every((method) => typeof value?.[method] === 'function')) {
+            throw invalid(`${name} is ${what}`);
+        }
+        return value;
+    };
+}
+
+function room(value, name) {
+    return typeof value === 'boolean' || value === 0 ? value :
+        milliseconds(value, name);
+}
+
+function environment(value, name) {
+    return value === SHARE_ENV ? value : object(value, name);
+}
+
+const writable = having('a stream, or false for nowhere', 'write');
+
+function output(value, name) {
+    return value === false || value === 'ignore' ? value :
+        writable(value, name);
+}
+
 function oneOf(...choices) {
     return (value, name) => {
         if (!choices.includes(value)) {
@@ -98,7 +139,7 @@ const poolOptions = {
     escalation: milliseconds,
     interruptible: flag,
     cancel: oneOf('ask', 'interrupt', 'end'),
-    wait: anything,
+    wait: room,
     setUp: text,
     tearDown: text,
     setUpTimeout: milliseconds,
@@ -107,18 +148,19 @@ const poolOptions = {
     recycleAge: milliseconds,
     recycleMemory: bytes,
     resourceLimits: object,
-    env: anything,
-    argv: object,
-    execArgv: object,
+    env: environment,
+    argv: array,
+    execArgv: array,
     workerData: anything,
     trackUnmanagedFds: flag,
-    stdout: anything,
-    stderr: anything,
-    context: object,
+    stdout: output,
+    stderr: output,
+    context: having('an AsyncLocalStorage', 'getStore'),
 };
 
 const taskOptions = {
-    signal: object,
+    signal: having('an AbortSignal', 'addEventListener',
+        'removeEventListener'),
     priority: count(-8, 7),
     expiry: milliseconds,
     runLimit: milliseconds,
@@ -126,9 +168,9 @@ const taskOptions = {
     cancel: oneOf('ask', 'interrupt', 'end'),
     escalation: milliseconds,
     retries: count(0, 100),
-    transfer: object,
-    wait: anything,
-    onMessage: anything,
+    transfer: array,
+    wait: room,
+    onMessage: callable,
 };
 
 // What was most likely meant by an option that there is not.
@@ -142,7 +184,7 @@ function nearest(name, known) {
 function check(given, known, what) {
     const checked = {};
     for (const [name, value] of Object.entries(given)) {
-        if (known[name] === undefined) {
+        if (!Object.hasOwn(known, name)) {
             const meant = nearest(name, known);
             throw invalid(`${what} has no option "${name}"` +
                 (meant === undefined ? '' : `; did you mean "${meant}"?`));
@@ -177,7 +219,14 @@ function checkPool(given = {}) {
     return checked;
 }
 
-const checkTask = (given) => check(given, taskOptions, 'a task');
+function checkTask(given) {
+    if (typeof given !== 'object' || given === null) {
+        throw invalid('the options of a task are an object');
+    }
+    return check(given, taskOptions, 'a task');
+}
 
-module.exports = { checkPool, checkTask, invalid, moduleOf, poolOptions,
+const checkWorkers = count(0, WORKERS_MAX);
+
+module.exports = { checkPool, checkTask, checkWorkers, invalid, moduleOf, poolOptions,
     FOREVER };

@@ -9,8 +9,9 @@ const channels = require('./channels.js');
 const { PoolError } = require('./errors.js');
 const { addPool, addTask, native, removePool, takeTask, tasks } =
     require('./native.js');
-const { FOREVER, checkPool, checkTask, invalid, moduleOf } =
+const { FOREVER, checkPool, checkTask, checkWorkers, invalid, moduleOf } =
     require('./options.js');
+const { onAbort } = require('./signals.js');
 const { TaskStream } = require('./stream.js');
 const { Task, errorOf } = require('./task.js');
 const { bufferOf, partsOf, unwrap } = require('./transfer.js');
@@ -20,6 +21,12 @@ const HOW = { ask: 0, interrupt: 1, end: 2 }; // nw_cancel
 // As NW_POOL_DESTROY_TIMEOUT_MS and NW_POOL_TEAR_DOWN_DEFAULT_MS.
 const DESTROY_TIMEOUT_MS = 5000;
 const TEAR_DOWN_MS = 1000;
+
+// What C throws is an Error with the name of a status.
+function asPoolError(error) {
+    return error?.constructor === Error && error.code?.startsWith?.('NW_') ?
+        new PoolError(error.message, error.code) : error;
+}
 
 const closedError = () => new PoolError('the pool is closed', 'NW_ECLOSED');
 
@@ -52,6 +59,7 @@ class Pool extends EventEmitter {
     #gone; // Called when a worker has exited.
     #hasAdded = false; // Tasks that are to be submitted at the end of this turn.
     #isPlain; // Tasks without options have none of the pool either.
+    #awaiting = new Set(); // What ends an #await().
 
     constructor(options) {
         super();
@@ -66,7 +74,7 @@ class Pool extends EventEmitter {
             });
         } catch (error) {
             removePool(this.#number);
-            throw error;
+            throw asPoolError(error);
         }
     }
 
@@ -170,6 +178,7 @@ class Pool extends EventEmitter {
     }
 
     async map(name, items, options = {}) {
+        this.#check();
         const { concurrency = this.#mapConcurrency(), settle = 'all',
             ...others } = options;
         if (!Number.isInteger(concurrency) || concurrency < 1) {
@@ -232,12 +241,10 @@ class Pool extends EventEmitter {
     }
 
     #listen(task, signal, options) {
-        const abort = () => {
+        task.cleanUp = onAbort(signal, () => {
             task.abandon(signal.reason);
             this.cancelTask(task, options);
-        };
-        signal.addEventListener('abort', abort, { once: true });
-        task.cleanUp = () => signal.removeEventListener('abort', abort);
+        });
     }
 
     // Submits a task, now or when there is room.
@@ -273,7 +280,7 @@ class Pool extends EventEmitter {
             return;
         }
         const entry = { task, submit, timer: undefined };
-        if (wait !== true && wait !== Infinity) {
+        if (wait !== true && wait !== FOREVER) {
             entry.timer = setTimeout(() => {
                 this.#waiting.splice(this.#waiting.indexOf(entry), 1);
                 this.#refuse(task, new PoolError(
@@ -302,9 +309,15 @@ class Pool extends EventEmitter {
 
     #refuse(task, error) {
         takeTask(task.slot);
-        task.failWith(error.code?.startsWith?.('NW_') &&
-            error.constructor === Error ?
-            new PoolError(error.message, error.code) : error);
+        task.failWith(asPoolError(error));
+    }
+
+    #call(name, ...args) {
+        try {
+            return native[name](this.#handle, ...args);
+        } catch (error) {
+            throw asPoolError(error);
+        }
     }
 
     // -- what tasks call
@@ -399,29 +412,50 @@ class Pool extends EventEmitter {
 
     // Resolves when so many workers are ready; by default all that it has without
     // a load.
-    async ready(workers = undefined) {
-        const enough = () => {
+    async ready(workers = 0) {
+        this.#check();
+        const wanted = this.#call('warmUp', checkWorkers(workers, 'workers'));
+        await this.#await(() => {
             const stats = this.stats();
             if (stats === undefined) {
                 throw closedError();
             }
-            const there = stats.workers + stats.spares;
             if (stats.hasFailed) {
                 throw new PoolError('the pool has failed: its workers cannot ' +
                     'start', 'NW_EFAILED');
             }
-            return there >= (workers ?? there + stats.starting);
-        };
-        this.#check();
-        // A pool that waits for its workers keeps the program running.
-        const timer = setInterval(() => {}, 2 ** 30);
-        try {
-            while (!enough()) {
-                await new Promise((resolve) => this.once('event', resolve));
-            }
-        } finally {
-            clearInterval(timer);
-        }
+            return stats.workers + stats.spares >= wanted;
+        });
+    }
+
+    // Asks `look` now and after each event, until it is true or throws; keeps the
+    // program running meanwhile.
+    #await(look) {
+        return new Promise((resolve, reject) => {
+            const timer = setInterval(() => {}, 2 ** 30);
+            const stop = () => {
+                clearInterval(timer);
+                this.off('event', step);
+                this.#awaiting.delete(fail);
+            };
+            const fail = (error) => {
+                stop();
+                reject(error);
+            };
+            const step = (event) => {
+                try {
+                    if (look(event)) {
+                        stop();
+                        resolve();
+                    }
+                } catch (error) {
+                    fail(error);
+                }
+            };
+            this.#awaiting.add(fail);
+            this.on('event', step);
+            step();
+        });
     }
 
     stats() {
@@ -444,31 +478,15 @@ class Pool extends EventEmitter {
     }
 
     // Loads the module anew, or another one, into fresh workers.
-    reload(module = undefined) {
-        return new Promise((resolve, reject) => {
-            this.#check();
-            const timer = setInterval(() => {}, 2 ** 30);
-            const done = ({ type, error }) => {
-                if (!['reloaded', 'reloadFailed', 'failed'].includes(type)) {
-                    return;
-                }
-                clearInterval(timer);
-                this.off('event', done);
-                if (type === 'reloaded') {
-                    resolve();
-                } else {
-                    reject(error);
-                }
-            };
-            this.on('event', done);
-            try {
-                native.reload(this.#handle,
-                    module === undefined ? undefined : moduleOf(module));
-            } catch (error) {
-                clearInterval(timer);
-                this.off('event', done);
-                throw error;
+    async reload(module = undefined) {
+        this.#check();
+        this.#call('reload',
+            module === undefined ? undefined : moduleOf(module));
+        await this.#await((event) => {
+            if (['reloadFailed', 'failed'].includes(event?.type)) {
+                throw event.error;
             }
+            return event?.type === 'reloaded';
         });
     }
 
@@ -516,11 +534,12 @@ class Pool extends EventEmitter {
         await new Promise((resolve) => setImmediate(resolve));
         this.#state = 'closed';
         try {
-            native.destroyEnd(this.#handle);
-        } catch (error) {
-            throw new PoolError(error.message, error.code);
+            this.#call('destroyEnd');
         } finally {
             removePool(this.#number);
+            for (const fail of this.#awaiting) {
+                fail(closedError());
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 
 // In a pool's worker, whose own marks are C's affair: how to look into one.
 const own = globalThis.nwpool?.[Symbol.for('nwpool.own')];
+const { invalid } = require('./options.js');
 
 class Transfer {
     constructor(value, list) {
@@ -31,6 +32,9 @@ function partsOf(value) {
 
 // The arguments without their marks; `list` grows by what moves.
 function unwrap(args, list) {
+    if (!Array.isArray(args)) {
+        throw invalid('the arguments of a function are an array');
+    }
     return args.map((arg) => {
         const parts = partsOf(arg);
         if (parts === undefined) {
