@@ -235,15 +235,16 @@ static void call(struct host_state *state, napi_ref function, size_t count,
         napi_get_undefined(env, &receiver) != napi_ok) {
         return;
     }
-    if (napi_call_function(env, receiver, callee, count, values, &ignored) ==
-        napi_pending_exception) {
-        if (nw__binding_is_stopping(env)) {
-            state->stopping = true;
-            nw__binding_drop_exception(env);
-        } else if (napi_get_and_clear_last_exception(env, &exception) ==
-                   napi_ok) {
-            napi_fatal_exception(env, exception);
-        }
+    if (napi_call_function(env, receiver, callee, count, values, &ignored) !=
+            napi_pending_exception ||
+        napi_get_and_clear_last_exception(env, &exception) != napi_ok) {
+        return;
+    }
+    // With an exception every environment seems to stop: it is cleared by now.
+    if (nw__binding_is_stopping(env)) {
+        state->stopping = true;
+    } else {
+        napi_fatal_exception(env, exception);
     }
 }
 
