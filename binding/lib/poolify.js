@@ -2,15 +2,16 @@
 
 'use strict';
 
+const { createHash } = require('crypto');
 const path = require('path');
-const { threadId } = require('worker_threads');
 
 const { invalid, moduleOf, poolOptions } = require('./options.js');
 
 // In a worker of a pool: how to get at that pool.
 const own = globalThis.nwpool?.[Symbol.for('nwpool.own')];
 
-let lastSource = 0; // Of this thread.
+const LABEL_MAX = 60; // Of the 255 bytes that the name of a function has.
+
 let sourcePool; // For functions that come by their source.
 const modulePools = new Map(); // By path.
 
@@ -51,6 +52,12 @@ function usable(pool) {
     return pool?.isClosed === false ? pool : undefined;
 }
 
+// The pool of a function, made when it is called for the first time.
+function poolGetter(options, module) {
+    let pool;
+    return () => pool = usable(pool) ?? poolFor(options, module);
+}
+
 const emptyModule = path.join(__dirname, 'empty.js');
 
 // -- functions by their source
@@ -89,6 +96,12 @@ function sourceOf(action) {
         'module');
 }
 
+// The same for the same text, in all threads: they share what C has of it.
+function sourceName(label, source) {
+    const digest = createHash('sha256').update(source).digest('hex');
+    return `${label.slice(0, LABEL_MAX)}#${digest}`;
+}
+
 function isGenerator(action) {
     return /GeneratorFunction$/.test(action?.constructor?.name);
 }
@@ -114,18 +127,15 @@ function make(getPool, name, label, streams, options) {
 function fromSource(action, options) {
     const { native } = own ?? require('./native.js');
     const label = options.name ?? (action.name || 'anonymous');
-    const name = `${label}#${threadId}.${++lastSource}`;
-    native.addSource(name, sourceOf(action));
-    let pool;
-    const getPool = () => pool = usable(pool) ?? poolFor(options, emptyModule);
-    return make(getPool, name, label, isGenerator(action));
+    const source = sourceOf(action);
+    const name = sourceName(label, source);
+    native.addSource(name, source);
+    return make(poolGetter(options, emptyModule), name, label,
+        isGenerator(action));
 }
 
-function fromModule(module, name, options) {
-    const file = moduleOf(module);
-    let pool;
-    const getPool = () => pool = usable(pool) ?? poolFor(options, file);
-    return make(getPool, name, name === 'default' ? path.parse(file).name : name,
+function fromModule(module, name, getPool) {
+    return make(getPool, name, name === 'default' ? path.parse(module).name : name,
         false);
 }
 
@@ -135,7 +145,9 @@ function poolify(what, options = {}) {
         return fromSource(what, options);
     }
     if (typeof what === 'string' || what instanceof URL) {
-        return fromModule(what, options.name ?? 'default', options);
+        const module = moduleOf(what);
+        return fromModule(module, options.name ?? 'default',
+            poolGetter(options, module));
     }
     throw invalid('poolify() takes a function, or the path or file: URL of a ' +
         'module');
@@ -144,6 +156,8 @@ function poolify(what, options = {}) {
 // All functions of a module, under their names.
 function poolifyAll(module, options = {}) {
     const functions = new Map();
+    const file = moduleOf(module);
+    const getPool = poolGetter(options, file);
     return new Proxy(Object.create(null), {
         get(target, name) {
             // Not a promise, whoever awaits it.
@@ -151,7 +165,7 @@ function poolifyAll(module, options = {}) {
                 return undefined;
             }
             if (!functions.has(name)) {
-                functions.set(name, fromModule(module, name, options));
+                functions.set(name, fromModule(file, name, getPool));
             }
             return functions.get(name);
         },

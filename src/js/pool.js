@@ -151,7 +151,7 @@ function explain(error, name) {
 }
 
 function compileSource(name, source) {
-    const label = name.replace(/#[\d.]+$/, '');
+    const label = name.replace(/#[0-9a-f]+$/, '');
     // As code of this script, which can import().
     const action = (0, eval)(`(function (require) {return (${source}\n);})\n` +
         `//# sourceURL=nwpool-source:${label}`)(
@@ -159,12 +159,22 @@ function compileSource(name, source) {
     const failed = (error) => {
         throw explain(error, label);
     };
+    async function* watch(items) {
+        try {
+            return yield* items;
+        } catch (error) {
+            return failed(error);
+        }
+    }
     return (...args) => {
         let value;
         try {
             value = action(...args);
         } catch (error) {
             return failed(error);
+        }
+        if (isObject(value) && isStream(value)) {
+            return watch(value);
         }
         return value instanceof Promise ? value.catch(failed) : value;
     };
