@@ -32,6 +32,9 @@ class TaskStream {
     }
 
     #finish(end) {
+        if (this.#end !== undefined) {
+            return; // return() has.
+        }
         this.#end = end;
         for (const reader of this.#readers.splice(0)) {
             this.#deliverEnd(reader);
@@ -74,6 +77,9 @@ class TaskStream {
             this.#pool.taken(this.task, bytes);
         }
         this.#end = { value: undefined };
+        for (const reader of this.#readers.splice(0)) {
+            reader.resolve({ value: undefined, done: true });
+        }
         return { value, done: true };
     }
 
