@@ -14,14 +14,19 @@ export const here = path.dirname(fileURLToPath(import.meta.url));
 export const nodeMajor = Number(process.versions.node.split('.')[0]);
 
 // Far more than any test needs: one that hangs is to be told, not measured.
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 30_000;
 
 export const tasks = (file) => path.join(here, 'tasks', file);
 
-// A test with a bound. `options` are those of node:test.
-export function check(name, options, action) {
-    test(name, { timeout: LIMIT_MS, ...(action === undefined ? {} : options) },
-        action ?? options);
+// A test with a bound. `options` are those of node:test. Pools that are idle let
+// the program end, also while a test waits for an event of theirs.
+export function check(name, options, action = options) {
+    test(name, { timeout: LIMIT_MS, ...(action === options ? {} : options) },
+        async (t) => {
+            const timer = setInterval(() => {}, LIMIT_MS);
+            t.after(() => clearInterval(timer));
+            await action(t);
+        });
 }
 
 // A pool that ends with its test.
@@ -47,13 +52,15 @@ export async function started(pool, name, argument, options) {
 }
 
 // The event of a pool, once it comes; `is` may choose among several.
-export async function nextEvent(pool, type, is = () => true) {
-    for (;;) {
-        const [event] = await once(pool, type);
-        if (is(event)) {
-            return event;
-        }
-    }
+export function nextEvent(pool, type, is = () => true) {
+    return new Promise((resolve) => {
+        pool.on(type, function listener(event) {
+            if (is(event)) {
+                pool.off(type, listener);
+                resolve(event);
+            }
+        });
+    });
 }
 
 // Resolves once a condition holds that no event tells of: what was thrown away

@@ -1,7 +1,8 @@
 // Functions that most tests call.
 
 import { setTimeout as after } from 'node:timers/promises';
-import { isMainThread, threadId, workerData } from 'node:worker_threads';
+import { isMainThread, resourceLimits, threadId, workerData } from
+    'node:worker_threads';
 
 export default function answer() {
     return 42;
@@ -13,6 +14,7 @@ export const add = (a, b) => a + b;
 export const thread = () => threadId;
 export const isMain = () => isMainThread;
 export const data = () => workerData;
+export const limits = () => resourceLimits;
 
 export async function later(value) {
     await after(1);
