@@ -1,5 +1,6 @@
 #!/bin/bash
-# Builds the addon for a Node.js and runs what is here in it.
+# Builds the addon for a Node.js and runs what is here in it: what the addon
+# itself has to do, then the package as its users see it.
 #
 #   run.sh MAJOR OUTPUT [HEADERS]
 #
@@ -28,3 +29,14 @@ if ! "$node" "$build" --testing --output "$output" >"$log" 2>&1; then
 fi
 "$node" "$here/codec.js" "$output/nwpool.node"
 "$node" "$here/load.js" "$output/nwpool.node"
+
+# A project as users have it, with this addon.
+package=$output/project/node_modules/nwpool
+addons=$package/prebuilds/$("$node" -p \
+    '`${process.platform}-${process.arch}-${process.versions.modules}`')
+rm -rf "$output/project"
+mkdir -p "$addons"
+cp -r "$here"/../../binding/{package.json,index.js,index.mjs,lib} "$package"
+cp "$output/nwpool.node" "$addons"
+"$node" "$here/run.mjs" --node "$node" --project "$output/project"
+"$node" "$here/readme.mjs" "$output/project"

@@ -127,6 +127,7 @@ check('shared memory is shared', async (t) => {
     assert.ok(made.buffer instanceof SharedArrayBuffer);
     const retried = await pool.run('increment', counter, { retries: 2 });
     assert.equal(retried, 101);
+    await pool.ready();
     await pool.runOnEach('increment', counter);
     assert.equal(counter[0], 103);
 });
