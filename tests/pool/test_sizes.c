@@ -215,10 +215,23 @@ Test(sizes, set_up_comes_before_the_first_task_and_tear_down_after_the_last)
         expect_value(take(pool, ids[i]), "1");
     }
     expect_status(nwpool_warm_up(pool, 2, DEADLINE_MS), NW_OK);
-    pause_ms(20);
     destroy(pool);
     cr_expect(eq(sz, count_of(log_so_far(), 'u'), 2));
     cr_expect(eq(sz, count_of(log_so_far(), 'd'), 2));
+}
+
+Test(sizes, a_worker_that_has_just_ended_its_task_tears_down)
+{
+    open_log();
+    for (int i = 0; i < 10; i++) {
+        nwpool *pool = pool_like(
+            "service.js",
+            (nwpool_options){.workers = 1, .tear_down = "tearDown"});
+
+        call(pool, "inc", number(1), NULL);
+        destroy(pool);
+    }
+    cr_expect(eq(sz, count_of(log_so_far(), 'd'), 10));
 }
 
 Test(sizes, a_set_up_that_fails_is_why_the_tasks_fail)
@@ -258,7 +271,6 @@ Test(sizes, a_tear_down_that_never_ends_is_ended)
                                                  .tear_down = "tearDownNever",
                                                  .tear_down_ms = 100});
     call(pool, "inc", number(1), NULL);
-    pause_ms(20);
     start_ms = now_ms();
     destroy(pool);
     cr_expect(now_ms() - start_ms < 2000, "%d", (int)(now_ms() - start_ms));
