@@ -2,7 +2,7 @@
 
 import { poolifyAll } from 'nwpool';
 
-// With an older one name your loader: `execArgv: ['--import', 'tsx']`.
+// With an older one add a loader: `execArgv: ['--import', 'tsx']`.
 const module = new URL('./typescript-tasks.ts', import.meta.url);
 const tasks = poolifyAll(module, { maxWorkers: 1 });
 

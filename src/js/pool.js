@@ -84,7 +84,17 @@ async function importFile(file) {
     }
 }
 
+// What --import names Node.js does not load where the script is a text.
+function preloads() {
+    return process.execArgv.flatMap((option, i, options) =>
+        option.startsWith('--import=') ? [option.slice('--import='.length)] :
+            option === '--import' ? [options[i + 1]] : []);
+}
+
 async function load(specifier) {
+    for (const preload of preloads()) {
+        await import(preload);
+    }
     const { require, file } = resolveModule(specifier);
     if (file === undefined) {
         return { file: specifier, exports: await import(specifier) };
