@@ -4,8 +4,9 @@
 //   node readme.mjs [--update] [PROJECT]
 //
 // The examples run in a copy, in PROJECT, a directory with the package
-// installed, or in one with a link to binding/. --update writes the blocks anew
-// instead of comparing them.
+// installed, or in one with a link to binding/, where the addon has to be built:
+// without it the exit status is 77. --update writes the blocks anew instead of
+// comparing them.
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -91,6 +92,11 @@ function update(whole, name, language, block, output) {
 const args = process.argv.slice(2);
 const updates = args[0] === '--update' && args.shift() !== undefined;
 const [given] = args;
+if (given === undefined && !fs.existsSync(
+    path.join(root, 'binding/build', process.versions.modules))) {
+    console.log('the addon is not built: node binding/build.js');
+    process.exit(77);
+}
 const project = given === undefined ? makeProject() : path.resolve(given);
 const copy = fs.mkdtempSync(path.join(project, 'examples-'));
 fs.cpSync(examples, copy, { recursive: true });
