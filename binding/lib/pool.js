@@ -258,6 +258,9 @@ class Pool extends EventEmitter {
             this.#check();
             task.id = submit();
         } catch (error) {
+            if (task.trace !== undefined) {
+                channels.submitted(task);
+            }
             this.#refuse(task, error);
             return;
         }
