@@ -2,11 +2,13 @@
 // Runs the tests of the npm package with one Node.js, as its users have it: by the
 // name `nwpool`, from a project outside of the repository.
 //
-//   node run.mjs [--node NODE] [--project DIR] [--no-build] [FILE...]
+//   node run.mjs [--node NODE] [--project DIR | --addon FILE | --no-build]
+//       [TEST...]
 //
-// NODE is by default the one that runs this. In DIR the package is installed;
-// without it the addon is built for that Node.js and a project is made that links
-// to binding/. FILEs are names of tests here; by default all.
+// NODE is by default the one that runs this. In DIR the package is installed. Else
+// a project is made, with the scripts of binding/ and the addon that FILE is, or
+// with a link to binding/, for which the addon is built before, or has been. TESTs
+// are names of files here; by default all.
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -23,6 +25,7 @@ const { values: given, positionals } = parseArgs({
     options: {
         node: { type: 'string', default: process.execPath },
         project: { type: 'string' },
+        addon: { type: 'string' },
         'no-build': { type: 'boolean', default: false },
     },
 });
@@ -41,10 +44,29 @@ function run(args, options) {
     return status === 0;
 }
 
-function link(project) {
-    fs.mkdirSync(path.join(project, 'node_modules'));
-    fs.symlinkSync(fs.realpathSync(binding),
-        path.join(project, 'node_modules/nwpool'));
+function modulesOf(node) {
+    return spawnSync(node, ['-p', 'process.versions.modules'],
+        { encoding: 'utf8' }).stdout.trim();
+}
+
+function makePackage(directory) {
+    const build = path.join(directory, 'build', modulesOf(given.node));
+    fs.mkdirSync(build, { recursive: true });
+    fs.symlinkSync(path.resolve(given.addon), path.join(build, 'nwpool.node'));
+    for (const file of ['index.js', 'index.mjs', 'package.json', 'lib']) {
+        fs.cpSync(path.join(binding, file), path.join(directory, file),
+            { recursive: true });
+    }
+    return true;
+}
+
+function install(project) {
+    const directory = path.join(project, 'node_modules/nwpool');
+    fs.mkdirSync(path.dirname(directory));
+    if (given.addon !== undefined) {
+        return makePackage(directory);
+    }
+    fs.symlinkSync(fs.realpathSync(binding), directory);
     return given['no-build'] || run([path.join(binding, 'build.js')]);
 }
 
@@ -73,7 +95,7 @@ function main() {
         fs.mkdtempSync(path.join(os.tmpdir(), 'nwpool-project-'));
     let directory;
     try {
-        if (given.project === undefined && !link(project)) {
+        if (given.project === undefined && !install(project)) {
             return false;
         }
         directory = copyTests(project);

@@ -117,6 +117,7 @@ check('ports go through from one worker to another', async (t) => {
 
 check('shared memory is shared', async (t) => {
     const pool = open(t, { minWorkers: 2, maxWorkers: 2 });
+    await pool.ready();
     const counter = new Int32Array(new SharedArrayBuffer(4));
     await Promise.all(Array.from({ length: 100 }, () =>
         pool.run('increment', counter)));
