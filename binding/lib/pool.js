@@ -296,17 +296,21 @@ class Pool extends EventEmitter {
     #useRoom() {
         while (this.#waiting.length > 0) {
             const { task, submit, timer } = this.#waiting[0];
+            let failure;
             try {
                 task.id = submit();
             } catch (error) {
-                task.id = -1;
-                this.#refuse(task, error);
+                failure = { error };
             }
-            if (task.id === 0) {
+            if (failure === undefined && task.id === 0) {
                 return;
             }
             clearTimeout(timer);
             this.#waiting.shift();
+            // It asks for room again.
+            if (failure !== undefined) {
+                this.#refuse(task, failure.error);
+            }
         }
     }
 

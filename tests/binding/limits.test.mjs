@@ -150,6 +150,22 @@ check('what waits for room can be aborted, and ends with the pool',
         assert.match(codes[2], /NW_ECLOSED|NW_ECANCELED/);
     });
 
+check('what waits for room and cannot be sent then', async (t) => {
+    const pool = makePool(t, { queueMax: 1, wait: true });
+    const gate = shared();
+    const { result } = await started(pool, 'block', gate);
+    const argument = { some: 'value' };
+    const bad = assert.rejects(pool.run('echo', argument),
+        codeOf('NW_ECLONE'));
+    const good = Promise.all([1, 2, 3].map((i) => pool.run('echo', i)));
+    argument.some = () => {};
+    release(gate);
+    assert.equal(await result, 'released');
+    await bad;
+    assert.deepEqual(await good, [1, 2, 3]);
+    assert.equal(await pool.run('echo', 4), 4);
+});
+
 check('close() waits for what waits for room', async (t) => {
     const pool = makePool(t, { queueMax: 1, wait: true });
     const results = [1, 2, 3].map((i) => pool.run('later', i));
