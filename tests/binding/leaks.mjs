@@ -63,6 +63,19 @@ const line = (name, { rss, heap, handles, files, threads }) =>
     `${String(heap).padStart(4)} MB heap ${handles} handles ${files} files ` +
     `${threads} threads`;
 
+const COUNTED = ['handles', 'files', 'threads'];
+
+// A worker that is on its way, or on its way out, counts only if it stays.
+async function leastOf(end, middle) {
+    for (let i = 0; i < 50; i++) {
+        if (COUNTED.every((what) => end[what] <= middle[what])) {
+            break;
+        }
+        end = await measure();
+    }
+    return end;
+}
+
 async function rounds(name, total, action) {
     const size = Math.ceil(total / ROUNDS);
     const figures = [];
@@ -72,10 +85,10 @@ async function rounds(name, total, action) {
         console.log(line(`${name} ${i * size}`, figures.at(-1)));
     }
     const middle = figures[ROUNDS / 2 - 1];
-    const end = figures.at(-1);
+    const end = await leastOf(figures.at(-1), middle);
     assert.ok(end.rss <= middle.rss + RSS_SLACK_MB,
         `${name}: ${middle.rss} MB became ${end.rss} MB`);
-    for (const what of ['handles', 'files', 'threads']) {
+    for (const what of COUNTED) {
         assert.ok(end[what] <= middle[what],
             `${name}: ${middle[what]} ${what} became ${end[what]}`);
     }
