@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pool/internal.h"
 #include "src/binding_task.h"
@@ -1555,6 +1556,28 @@ static napi_value js_source(napi_env env, napi_callback_info info)
     return result;
 }
 
+// -- the end of the process
+
+// parked(): threads whose heap is exhausted, which never end.
+static napi_value js_parked(napi_env env, napi_callback_info info)
+{
+    (void)info;
+    return number(env, nw__engine_guard_parked());
+}
+
+// leave(code): ends the process at once. Node.js would wait for parked threads.
+static napi_value js_leave(napi_env env, napi_callback_info info)
+{
+    napi_value values[1];
+    int32_t code = 1;
+
+    if (nw__binding_arguments(env, info, 1, 1, values) != NULL) {
+        napi_get_value_int32(env, values[0], &code);
+    }
+    fflush(NULL);
+    _exit(code);
+}
+
 // -- the environment
 
 static void state_free(struct host_state *state)
@@ -1683,6 +1706,8 @@ void nw__host_define(struct nw__binding *binding, napi_value exports)
         {"destroyLeft", js_destroy_left},
         {"destroyEnd", js_destroy_end},
         {"addSource", js_add_source},
+        {"parked", js_parked},
+        {"leave", js_leave},
         {"source", js_source},
     };
 

@@ -6,6 +6,7 @@
 const vm = require('vm');
 const fs = require('fs');
 
+const { watchExit } = require('./exit.js');
 const { candidates, load } = require('./load.js');
 
 const native = load();
@@ -91,6 +92,7 @@ function addonFile() {
 vm.compileFunction(native.glueScript, ['hosted', 'require'],
     { filename: 'nwpool:glue' })(hosted, require);
 native.host(handlers);
+watchExit(native);
 
 function addPool(pool) {
     pools.set(++lastNumber, pool);

@@ -500,7 +500,11 @@ native.control({
         }
     },
     terminate(number) {
-        workers.get(number)?.terminate();
+        const worker = workers.get(number);
+        worker?.terminate();
+        if (host !== undefined) {
+            worker?.unref(); // It was ref'd by that, and may be parked for good.
+        }
     },
     write(number, _, __, bytes) {
         workers.get(number)?.stdin.write(bytes, () =>

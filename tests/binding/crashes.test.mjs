@@ -154,7 +154,9 @@ check('a heap that is exhausted', async (t) => {
     const queued = pool.run('echo', 1);
     await assert.rejects(first, (error) => {
         assert.equal(error.code, 'NW_ECRASHED');
-        assert.equal(error.cause.code, 'ERR_WORKER_OUT_OF_MEMORY');
+        // Where V8 would end the process the thread is parked instead.
+        assert.ok(error.cause?.code === 'ERR_WORKER_OUT_OF_MEMORY' ||
+            /heap limit was reached/.test(error.message), error.message);
         return true;
     });
     assert.equal(await queued, 1);

@@ -126,3 +126,24 @@ check('a program that is an ES module, or CommonJS, by its text', async () => {
         pool.run('echo', 'commonjs').then(console.log);
     `, { input: 'commonjs' }), 'commonjs\n');
 });
+
+// V8 would end the process there. The thread is parked instead, and never ends.
+const parked = `
+    import { Pool } from 'nwpool';
+    const pool = new Pool({ module: './tasks/crashes.mjs', maxWorkers: 1,
+        resourceLimits: { maxOldGenerationSizeMb: 40 } });
+    process.on('exit', (code) => console.log('exit', code));
+    await pool.run('fillAtOnce').catch((error) => console.log(error.code));
+    console.log(await pool.run('echo', 'next'));
+`;
+
+check('a program with a parked thread ends', async () => {
+    assert.equal(await runsWell(parked), 'NW_ECRASHED\nnext\nexit 0\n');
+    assert.equal(await runsWell(`${parked}
+        await pool.close().catch((error) => console.log(error.code));
+    `), 'NW_ECRASHED\nnext\nNW_EWEDGED\nexit 0\n');
+    const { code, stdout } =
+        await runProgram(`${parked} process.exit(7);`);
+    assert.equal(code, 7);
+    assert.equal(stdout, 'NW_ECRASHED\nnext\nexit 7\n');
+});

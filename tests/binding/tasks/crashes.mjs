@@ -65,3 +65,5 @@ export function throwSoon() {
         throw new Error('after the task');
     });
 }
+
+export const fillAtOnce = () => new Array(2 ** 27).fill(1.5).length;
