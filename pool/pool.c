@@ -419,12 +419,14 @@ static nw_status name_left(const nwpool *pool)
     }
     size = snprintf(text, sizeof(text),
                     "%u of the pool's threads did not end and were left "
-                    "behind, stuck in native code:",
+                    "behind, stuck in native code or without memory:",
                     pool->live_count);
     for (const struct nwpool__worker *worker = pool->workers;
          worker != NULL && size < (int)sizeof(text); worker = worker->next) {
-        size += snprintf(text + size, sizeof(text) - (size_t)size, " worker %u",
-                         worker->number);
+        size += snprintf(text + size, sizeof(text) - (size_t)size,
+                         " worker %u%s", worker->number,
+                         worker->parked ? " (parked, its heap is exhausted)"
+                                        : "");
     }
     return nw__fail(NW_EWEDGED, "%s", text);
 }

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 
-import { PoolError } from 'nwpool';
+import { Pool, PoolError } from 'nwpool';
 
 import { check, codeOf, makePool, nextEvent, outcomes, started, tasks } from
     './tools.mjs';
@@ -149,7 +149,11 @@ check('a crash leaves the other workers alone', async (t) => {
 });
 
 check('a heap that is exhausted', async (t) => {
-    const pool = open(t, { resourceLimits: { maxOldGenerationSizeMb: 16 } });
+    const pool = new Pool({ module: tasks('crashes.mjs'),
+        resourceLimits: { maxOldGenerationSizeMb: 16 } });
+    // A thread that was parked is told there.
+    t.after(() => pool.destroy().catch((error) =>
+        assert.match(error.message, /heap is exhausted/)));
     const first = pool.run('exhaustHeap');
     const queued = pool.run('echo', 1);
     await assert.rejects(first, (error) => {
