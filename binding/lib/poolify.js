@@ -10,6 +10,7 @@ const { invalid, moduleOf, poolOptions } = require('./options.js');
 // In a worker of a pool: how to get at that pool.
 const own = globalThis.nwpool?.[Symbol.for('nwpool.own')];
 
+const DIGEST_SIZE = 16; // Of its text, in what C knows a function by.
 const LABEL_MAX = 60; // Of the 255 bytes that the name of a function has.
 
 let sourcePool; // For functions that come by their source.
@@ -99,7 +100,7 @@ function sourceOf(action) {
 // The same for the same text, in all threads: they share what C has of it.
 function sourceName(label, source) {
     const digest = createHash('sha256').update(source).digest('hex');
-    return `${label.slice(0, LABEL_MAX)}#${digest}`;
+    return `${label.slice(0, LABEL_MAX)}#${digest.slice(0, DIGEST_SIZE)}`;
 }
 
 function isGenerator(action) {
