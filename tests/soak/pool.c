@@ -79,8 +79,8 @@ struct task {
     atomic_uint_fast64_t id;
     enum kind kind;
     double number;
-    uint32_t accepted; // How many tasks that were.
-    int expected;      // How often it has to end before somebody.
+    uint32_t accepted;   // How many tasks that were.
+    atomic_int expected; // How often it has to end before somebody.
     uint32_t retries;
     bool expires;
     bool is_limited;
