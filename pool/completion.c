@@ -37,6 +37,9 @@ static const nw_error no_memory = {
 
 #define UNREADABLE_MAX 512
 
+// Deliveries to a host in one turn of its loop, whose other handles wait meanwhile.
+#define HOST_TURNS 8
+
 // The result arrived and C cannot read it. NULL without memory.
 static const nw_error *unreadable(nw_doc *doc, const struct nw__job *job,
                                   nw_status status, const char *detail)
@@ -376,19 +379,52 @@ static void *completion_main(void *argument)
 
 // -- the thread of an inbox
 
+static bool has_more(nwpool *pool)
+{
+    bool has;
+
+    if (atomic_load(&pool->completion_stopping)) {
+        return false;
+    }
+    if (atomic_load(&pool->finished) != NULL) {
+        return true;
+    }
+    nw__mutex_lock(&pool->finished_lock);
+    has = pool->notices != NULL;
+    nw__mutex_unlock(&pool->finished_lock);
+    return has;
+}
+
+// What comes while its owner's script runs is delivered in the same turn of the
+// loop, some times over: whoever brings it need not wake a thread that is awake.
+static void deliver_to_host(nwpool *pool)
+{
+    for (int turns = 0; turns < HOST_TURNS; turns++) {
+        pool->host->deliver(pool->host->context);
+        if (!has_more(pool)) {
+            break;
+        }
+    }
+    // Exchanged, as whoever found it set has made sure to be seen from here.
+    atomic_exchange(&pool->poked, false);
+    if (has_more(pool)) {
+        nwpool__poke(pool);
+    }
+}
+
 // Once more where it came too late: the pool may have been destroyed meanwhile,
 // and has nothing to deliver then.
 static void run_delivery(struct nw__event *event)
 {
     nwpool *pool = NW_CONTAINER_OF(event, nwpool, delivery);
 
-    atomic_store(&pool->poked, false);
-    if (!atomic_load(&pool->completion_stopping)) {
-        if (pool->host != NULL) {
-            pool->host->deliver(pool->host->context);
-        } else {
-            nwpool__deliver(pool);
-        }
+    if (atomic_load(&pool->completion_stopping)) {
+        atomic_store(&pool->poked, false);
+    } else if (pool->host != NULL) {
+        deliver_to_host(pool);
+    } else {
+        atomic_store(&pool->poked, false);
+        nwpool__deliver(pool);
     }
     nwpool__unref(pool);
 }
