@@ -21,9 +21,7 @@
 #include "pool/internal.h"
 #include "src/binding_task.h"
 #include "src/detail.h"
-#include "src/error_record.h"
 #include "src/registry.h"
-#include "src/runtime.h"
 
 // Results that one call brings to JavaScript, and handles that are open at once.
 #define BATCH 64
@@ -221,6 +219,16 @@ static struct host_pool *pool_of(napi_env env, napi_value value)
     return pool;
 }
 
+// Of a call with nothing but a pool.
+static struct host_pool *pool_argument(napi_env env, napi_callback_info info)
+{
+    napi_value values[1];
+
+    return nw__binding_arguments(env, info, 1, 1, values) != NULL
+               ? pool_of(env, values[0])
+               : NULL;
+}
+
 // -- delivery
 
 // Calls one of the functions of host(). An exception there is a mistake of our own
@@ -295,6 +303,19 @@ struct outcome {
     struct nw__message *message; // To be moved out of, or not.
 };
 
+static struct outcome outcome_of(struct nwpool__task *task, int64_t slot)
+{
+    return (struct outcome){
+        .slot = slot,
+        .status = task->job.status,
+        .exit_code = task->job.exit_code,
+        .worker = task->job.worker,
+        .crashes = task->crashes,
+        .task = task->job.id,
+        .message = &task->job.message,
+    };
+}
+
 static void fail(struct host_state *state, const struct outcome *outcome,
                  nw_status status, const char *text)
 {
@@ -353,15 +374,8 @@ static void tell(struct host_state *state, const struct outcome *outcome)
 static void done(void *context, struct nwpool__task *task)
 {
     struct host_pool *pool = context;
-    const struct outcome outcome = {
-        .slot = (int64_t)(intptr_t)task->user_data,
-        .status = task->job.status,
-        .exit_code = task->job.exit_code,
-        .worker = task->job.worker,
-        .crashes = task->crashes,
-        .task = task->job.id,
-        .message = &task->job.message,
-    };
+    const struct outcome outcome =
+        outcome_of(task, (int64_t)(intptr_t)task->user_data);
 
     tell(pool->state, &outcome);
 }
@@ -843,11 +857,9 @@ static napi_value flush_plain(struct host_pool *pool)
 // all that was added is accepted.
 static napi_value js_flush(napi_env env, napi_callback_info info)
 {
-    napi_value values[1];
-    struct host_pool *pool;
+    struct host_pool *pool = pool_argument(env, info);
 
-    if (nw__binding_arguments(env, info, 1, 1, values) == NULL ||
-        (pool = pool_of(env, values[0])) == NULL) {
+    if (pool == NULL) {
         return NULL;
     }
     return flush_plain(pool);
@@ -1041,15 +1053,12 @@ static void set_times(napi_env env, napi_value stats, const char *key,
 // stats(pool): times are in milliseconds.
 static napi_value js_stats(napi_env env, napi_callback_info info)
 {
-    napi_value values[1];
-    struct host_pool *pool;
+    struct host_pool *pool = pool_argument(env, info);
     napi_value result = NULL;
     napi_value flag;
     nwpool_stats stats = {.struct_size = sizeof(stats)};
 
-    if (nw__binding_arguments(env, info, 1, 1, values) == NULL ||
-        (pool = pool_of(env, values[0])) == NULL ||
-        napi_create_object(env, &result) != napi_ok) {
+    if (pool == NULL || napi_create_object(env, &result) != napi_ok) {
         return NULL;
     }
     nwpool_get_stats(pool->pool, &stats);
@@ -1108,15 +1117,13 @@ static napi_value describe(napi_env env, const nw_task_info *info)
 // list(pool): the first LIST_MAX tasks that are not over.
 static napi_value js_list(napi_env env, napi_callback_info info)
 {
-    napi_value values[1];
-    struct host_pool *pool;
+    struct host_pool *pool = pool_argument(env, info);
     napi_value result = NULL;
     nw_task_info *tasks;
     size_t count = 0;
     nw_status status;
 
-    if (nw__binding_arguments(env, info, 1, 1, values) == NULL ||
-        (pool = pool_of(env, values[0])) == NULL) {
+    if (pool == NULL) {
         return NULL;
     }
     tasks = nw__alloc(LIST_MAX * sizeof(*tasks));
@@ -1168,11 +1175,9 @@ static napi_value number(napi_env env, uint32_t value)
 // close(pool): nothing is accepted any more.
 static napi_value js_close(napi_env env, napi_callback_info info)
 {
-    napi_value values[1];
-    struct host_pool *pool;
+    struct host_pool *pool = pool_argument(env, info);
 
-    if (nw__binding_arguments(env, info, 1, 1, values) != NULL &&
-        (pool = pool_of(env, values[0])) != NULL) {
+    if (pool != NULL) {
         nwpool_close(pool->pool);
     }
     return NULL;
@@ -1181,11 +1186,9 @@ static napi_value js_close(napi_env env, napi_callback_info info)
 // destroyBegin(pool): how many workers tear down.
 static napi_value js_destroy_begin(napi_env env, napi_callback_info info)
 {
-    napi_value values[1];
-    struct host_pool *pool;
+    struct host_pool *pool = pool_argument(env, info);
 
-    if (nw__binding_arguments(env, info, 1, 1, values) == NULL ||
-        (pool = pool_of(env, values[0])) == NULL) {
+    if (pool == NULL) {
         return NULL;
     }
     return number(env, nwpool__destroy_begin(pool->pool));
@@ -1194,11 +1197,9 @@ static napi_value js_destroy_begin(napi_env env, napi_callback_info info)
 // destroyTold(pool): how many of those are still at it.
 static napi_value js_destroy_told(napi_env env, napi_callback_info info)
 {
-    napi_value values[1];
-    struct host_pool *pool;
+    struct host_pool *pool = pool_argument(env, info);
 
-    if (nw__binding_arguments(env, info, 1, 1, values) == NULL ||
-        (pool = pool_of(env, values[0])) == NULL) {
+    if (pool == NULL) {
         return NULL;
     }
     return number(env, nwpool__destroy_told(pool->pool));
@@ -1207,11 +1208,9 @@ static napi_value js_destroy_told(napi_env env, napi_callback_info info)
 // destroyTasks(pool): every task ends, every worker is terminated.
 static napi_value js_destroy_tasks(napi_env env, napi_callback_info info)
 {
-    napi_value values[1];
-    struct host_pool *pool;
+    struct host_pool *pool = pool_argument(env, info);
 
-    if (nw__binding_arguments(env, info, 1, 1, values) != NULL &&
-        (pool = pool_of(env, values[0])) != NULL) {
+    if (pool != NULL) {
         nwpool__destroy_tasks(pool->pool);
     }
     return NULL;
@@ -1220,11 +1219,9 @@ static napi_value js_destroy_tasks(napi_env env, napi_callback_info info)
 // destroyLeft(pool): how many workers are still there.
 static napi_value js_destroy_left(napi_env env, napi_callback_info info)
 {
-    napi_value values[1];
-    struct host_pool *pool;
+    struct host_pool *pool = pool_argument(env, info);
 
-    if (nw__binding_arguments(env, info, 1, 1, values) == NULL ||
-        (pool = pool_of(env, values[0])) == NULL) {
+    if (pool == NULL) {
         return NULL;
     }
     return number(env, nwpool__destroy_left(pool->pool));
@@ -1254,12 +1251,10 @@ static nw_status end_pool(struct host_pool *pool)
 // numbers of the workers that were left behind.
 static napi_value js_destroy_end(napi_env env, napi_callback_info info)
 {
-    napi_value values[1];
-    struct host_pool *pool;
+    struct host_pool *pool = pool_argument(env, info);
     nw_status status;
 
-    if (nw__binding_arguments(env, info, 1, 1, values) == NULL ||
-        (pool = pool_of(env, values[0])) == NULL) {
+    if (pool == NULL) {
         return NULL;
     }
     status = end_pool(pool);
@@ -1324,11 +1319,8 @@ static void post_outcome(struct nwpool__task *task)
     struct post *post = parcel->post;
     bool alive;
 
-    parcel->outcome.status = task->job.status;
-    parcel->outcome.exit_code = task->job.exit_code;
-    parcel->outcome.worker = task->job.worker;
-    parcel->outcome.crashes = task->crashes;
-    parcel->outcome.task = task->job.id;
+    parcel->outcome = outcome_of(task, parcel->outcome.slot);
+    parcel->outcome.message = &parcel->message;
     nw__message_move(&parcel->message, &task->job.message);
     nw__mutex_lock(&post->lock);
     alive = post->alive;
@@ -1376,7 +1368,6 @@ static void tell_parcels(void *context)
         struct parcel *next = parcel->next;
 
         note_nested(post->state, -1);
-        parcel->outcome.message = &parcel->message;
         tell(post->state, &parcel->outcome);
         parcel_free(parcel);
         parcel = next;
@@ -1441,7 +1432,7 @@ static nwpool *own_pool(const struct host_state *state)
     return lane != NULL ? ((struct nwpool__worker *)lane->owner)->pool : NULL;
 }
 
-// Room for what may run while the task waits. Its worker is asked for more.
+// Room for what may run while a task waits, until note_nested() takes it back.
 static bool make_room(struct host_state *state)
 {
     struct nw__binding *binding = state->binding;
@@ -1451,10 +1442,36 @@ static bool make_room(struct host_state *state)
         return false;
     }
     note_nested(state, 1);
-    if (binding->async_open) {
-        uv_async_send(&binding->async);
-    }
     return true;
+}
+
+static nw_status submit_own(nwpool *pool, struct call *call, nw_task_id *id)
+{
+    struct host_state *state = call->arguments.state;
+    struct parcel *parcel =
+        parcel_create(state->post, (int64_t)(intptr_t)call->spec.user_data);
+    nw_status status;
+
+    if (parcel == NULL) {
+        return NW_ENOMEM;
+    }
+    if (!make_room(state)) {
+        parcel_free(parcel);
+        return NW_ENOMEM;
+    }
+    call->spec.user_data = parcel;
+    call->cargo.forward = post_outcome;
+    status = nwpool__submit(pool, &call->spec, &call->cargo, id);
+    if (status != NW_OK) {
+        note_nested(state, -1);
+        parcel_free(parcel);
+        return status;
+    }
+    // The worker may take it itself.
+    if (state->binding->async_open) {
+        uv_async_send(&state->binding->async);
+    }
+    return NW_OK;
 }
 
 // submitOwn(function, slot, transfer, spec, ...arguments): the id of a task of
@@ -1462,7 +1479,6 @@ static bool make_room(struct host_state *state)
 static napi_value js_submit_own(napi_env env, napi_callback_info info)
 {
     struct call call;
-    struct parcel *parcel;
     nw_task_id id = {0};
     napi_value result = NULL;
     nwpool *pool;
@@ -1472,24 +1488,10 @@ static napi_value js_submit_own(napi_env env, napi_callback_info info)
         return NULL;
     }
     pool = own_pool(call.arguments.state);
-    parcel = pool != NULL
-                 ? parcel_create(call.arguments.state->post,
-                                 (int64_t)(intptr_t)call.spec.user_data)
-                 : NULL;
-    status = pool == NULL ? NW_ECLOSED : NW_ENOMEM;
-    if (parcel != NULL) {
-        call.spec.user_data = parcel;
-        call.cargo.forward = post_outcome;
-        status = nwpool__submit(pool, &call.spec, &call.cargo, &id);
-        if (status != NW_OK) {
-            parcel_free(parcel);
-        }
-    }
+    status = pool != NULL ? submit_own(pool, &call, &id) : NW_ECLOSED;
     if (status != NW_OK) {
         return refused(env, &call, status);
     }
-    // Without memory the others have to do it.
-    make_room(call.arguments.state);
     napi_create_int64(env, (int64_t)id.value, &result);
     return result;
 }

@@ -17,6 +17,12 @@ class PoolError extends Error {
 Object.defineProperty(PoolError.prototype, 'name',
     { value: 'PoolError', configurable: true, writable: true });
 
+// What C throws is an Error with the name of a status.
+function asPoolError(error) {
+    return error?.constructor === Error && error.code?.startsWith?.('NW_') ?
+        new PoolError(error.message, error.code) : error;
+}
+
 const home = __dirname + path.sep;
 const internal = /^ +at (?:async )?(?:new Promise|Promise\.|.*\(?\bnode:[a-z_]|.*\bnwpool:)/;
 
@@ -57,4 +63,4 @@ function addFrames(error, frames) {
     return error;
 }
 
-module.exports = { PoolError, addFrames, framesOf };
+module.exports = { PoolError, asPoolError, addFrames, framesOf };

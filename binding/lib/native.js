@@ -8,6 +8,8 @@ const fs = require('fs');
 
 const { watchExit } = require('./exit.js');
 const { candidates, load } = require('./load.js');
+const { addTask, fail, numbering, settle, takeTask, tasks } =
+    require('./slots.js');
 
 const native = load();
 
@@ -22,48 +24,7 @@ if (native.shared !== undefined) {
 const pools = new Map();
 let lastNumber = 0;
 
-// -- slots: the tasks that are not over, by the number that C has of them
-
-const tasks = [];
-const free = [];
-
-function addTask(task) {
-    if (free.length > 0) {
-        const slot = free.pop();
-        tasks[slot] = task;
-        return slot;
-    }
-    return tasks.push(task) - 1;
-}
-
-function takeTask(slot) {
-    const task = tasks[slot];
-    tasks[slot] = undefined;
-    free.push(slot);
-    return task;
-}
-
 // -- what C calls
-
-function settle(...list) {
-    for (let i = 0; i < list.length; i += 2) {
-        const slot = list[i];
-        const task = tasks[slot];
-        if (--task.expected === 0) {
-            tasks[slot] = undefined;
-            free.push(slot);
-        }
-        task.succeed(list[i + 1]);
-    }
-}
-
-function fail(slot, ...failure) {
-    const task = tasks[slot];
-    if (--task.expected === 0) {
-        takeTask(slot);
-    }
-    task.fail(...failure);
-}
 
 function sent(slot, value, bytes, text) {
     tasks[slot].receive(value, bytes, text);
@@ -100,4 +61,4 @@ function addPool(pool) {
 }
 
 module.exports = native.shared = { native, tasks, addPool, addTask, takeTask,
-    removePool: (number) => pools.delete(number) };
+    defined: numbering(native), removePool: (number) => pools.delete(number) };

@@ -228,5 +228,25 @@ function checkTask(given) {
 
 const checkWorkers = count(0, WORKERS_MAX);
 
-module.exports = { checkPool, checkTask, checkWorkers, invalid, moduleOf, poolOptions,
-    FOREVER };
+const HOW = { ask: 0, interrupt: 1, end: 2 }; // nw_cancel
+
+// A task's options as C wants them: nw_interruptible is a number.
+function specOf(options, sends) {
+    const spec = { ...options, sends };
+    if (spec.interruptible !== undefined) {
+        spec.interruptible = spec.interruptible ? 2 : 1;
+    }
+    return spec;
+}
+
+// Checked when it is met for the first time.
+function checkName(name) {
+    if (typeof name !== 'string' || name === '' ||
+        Buffer.byteLength(name) > 255) {
+        throw invalid('the name of a function is a string of 1 to 255 bytes');
+    }
+    return name;
+}
+
+module.exports = { FOREVER, HOW, checkName, checkPool, checkTask, checkWorkers,
+    invalid, moduleOf, poolOptions, specOf };

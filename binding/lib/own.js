@@ -4,46 +4,22 @@
 
 'use strict';
 
-const { PoolError } = require('./errors.js');
-const { checkTask, invalid } = require('./options.js');
+const { asPoolError } = require('./errors.js');
+const { HOW, checkTask, invalid, specOf } = require('./options.js');
+const { onAbort } = require('./signals.js');
+const { addTask, fail, numbering, settle, takeTask } =
+    require('./slots.js');
 const { Task } = require('./task.js');
 const { bufferOf, unwrap } = require('./transfer.js');
 
 const { native, hasContext, follow } =
     globalThis.nwpool[Symbol.for('nwpool.own')];
 
-const HOW = { ask: 0, interrupt: 1, end: 2 }; // nw_cancel
-
-const tasks = [];
-const free = [];
-const numbers = new Map();
+const numberOf = numbering(native);
 let pool;
 
-function take(slot) {
-    const task = tasks[slot];
-    tasks[slot] = undefined;
-    free.push(slot);
-    return task;
-}
-
-native.host({
-    settle(...list) {
-        for (let i = 0; i < list.length; i += 2) {
-            take(list[i]).succeed(list[i + 1]);
-        }
-    },
-    fail: (slot, ...failure) => take(slot).fail(...failure),
-    sent() {},
-    event() {},
-    output() {},
-});
-
-function numberOf(name) {
-    if (!numbers.has(name)) {
-        numbers.set(name, native.define(name));
-    }
-    return numbers.get(name);
-}
+const nothing = () => {};
+native.host({ settle, fail, sent: nothing, event: nothing, output: nothing });
 
 class OwnPool {
     isClosed = false;
@@ -70,34 +46,26 @@ class OwnPool {
     }
 
     #submit(task, name, args, options) {
-        const { signal, interruptible } = options;
+        const { signal } = options;
         const moving = options.transfer?.map(bufferOf) ?? [];
         const values = unwrap(args, moving);
-        const spec = { ...options };
-        if (interruptible !== undefined) {
-            spec.interruptible = interruptible ? 2 : 1;
-        }
-        const slot = free.pop() ?? tasks.length;
-        tasks[slot] = task;
+        const slot = addTask(task);
         follow();
         try {
             task.id = native.submitOwn(numberOf(name), slot,
-                moving.length > 0 ? moving : undefined, spec,
+                moving.length > 0 ? moving : undefined, specOf(options, false),
                 ...(hasContext ? [globalThis.nwpool.context] : []), ...values);
         } catch (error) {
-            take(slot);
-            task.failWith(error.code?.startsWith?.('NW_') ?
-                new PoolError(error.message, error.code) : error);
+            takeTask(slot);
+            task.failWith(asPoolError(error));
             return;
         }
         if (signal !== undefined) {
-            const abort = () => {
+            task.cleanUp = onAbort(signal, () => {
                 task.abandon(signal.reason);
                 native.cancelOwn(task.id, HOW[options.cancel ?? 'ask'],
                     options.escalation ?? 0);
-            };
-            signal.addEventListener('abort', abort, { once: true });
-            task.cleanUp = () => signal.removeEventListener('abort', abort);
+            });
         }
     }
 

@@ -3,49 +3,23 @@
 'use strict';
 
 const { EventEmitter } = require('events');
-const { SHARE_ENV } = require('worker_threads');
 
 const channels = require('./channels.js');
-const { PoolError } = require('./errors.js');
-const { addPool, addTask, native, removePool, takeTask, tasks } =
-    require('./native.js');
-const { FOREVER, checkPool, checkTask, checkWorkers, invalid, moduleOf } =
-    require('./options.js');
+const { PoolError, asPoolError } = require('./errors.js');
+const { addPool, addTask, defined: numberOf, native, removePool, takeTask,
+    tasks } = require('./native.js');
+const { FOREVER, HOW, checkPool, checkTask, checkWorkers, invalid, moduleOf,
+    specOf } = require('./options.js');
 const { onAbort } = require('./signals.js');
 const { TaskStream } = require('./stream.js');
 const { Task, errorOf } = require('./task.js');
 const { bufferOf, partsOf, unwrap } = require('./transfer.js');
 
-const HOW = { ask: 0, interrupt: 1, end: 2 }; // nw_cancel
-
 // As NW_POOL_DESTROY_TIMEOUT_MS and NW_POOL_TEAR_DOWN_DEFAULT_MS.
 const DESTROY_TIMEOUT_MS = 5000;
 const TEAR_DOWN_MS = 1000;
 
-// What C throws is an Error with the name of a status.
-function asPoolError(error) {
-    return error?.constructor === Error && error.code?.startsWith?.('NW_') ?
-        new PoolError(error.message, error.code) : error;
-}
-
 const closedError = () => new PoolError('the pool is closed', 'NW_ECLOSED');
-
-// Numbers of functions are the environment's, not a pool's.
-const numbers = new Map();
-
-function numberOf(name) {
-    let number = numbers.get(name);
-    if (number === undefined) {
-        if (typeof name !== 'string' || name === '' ||
-            Buffer.byteLength(name) > 255) {
-            throw invalid('the name of a function is a string of 1 to 255 ' +
-                'bytes');
-        }
-        number = native.define(name);
-        numbers.set(name, number);
-    }
-    return number;
-}
 
 class Pool extends EventEmitter {
     #options;
@@ -219,14 +193,8 @@ class Pool extends EventEmitter {
         const transfer = options?.transfer?.map(bufferOf) ?? [];
         const values = this.#withContext(unwrap(args, transfer));
         const { signal } = options ?? {};
-        let spec;
-        if (options !== undefined || task.stream !== undefined) {
-            spec = { ...options, sends: task.stream !== undefined ||
-                task.onMessage !== undefined };
-            if (options?.interruptible !== undefined) {
-                spec.interruptible = options.interruptible ? 2 : 1;
-            }
-        }
+        const spec = options && specOf(options,
+            task.stream !== undefined || task.onMessage !== undefined);
         if (signal?.aborted) {
             task.failWith(signal.reason);
             return;
@@ -407,7 +375,7 @@ class Pool extends EventEmitter {
             argv,
             execArgv,
             name,
-            env: env === SHARE_ENV ? SHARE_ENV : env,
+            env,
             keepUnmanagedFds: trackUnmanagedFds === false,
             data: workerData,
             tellsTasks: false,

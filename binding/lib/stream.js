@@ -5,7 +5,7 @@
 
 class TaskStream {
     #pool;
-    #values = []; // { value, bytes, text }
+    #values = []; // { value, bytes }
     #readers = []; // Of next(), that wait.
     #end; // { value } or { error }, once the task has ended.
     #options;
