@@ -712,7 +712,7 @@ static nw_status encode(void *context, struct nw__message *out)
 {
     struct arguments *arguments = context;
 
-    return nw__engine_encode_list(
+    return nw__engine_encode_flat(
         arguments->state->binding->codec, arguments->values, arguments->count,
         arguments->transfer, out, arguments->why, arguments->why_size);
 }
@@ -894,7 +894,7 @@ static napi_value js_add(napi_env env, napi_callback_info info)
         napi_get_value_int64(env, values[2], &slot) != napi_ok) {
         return nw__binding_throw(env, "NW_EINVAL", "add(pool, function, ...)");
     }
-    status = nw__engine_encode_list(binding->codec, &values[3], 1, NULL,
+    status = nw__engine_encode_flat(binding->codec, &values[3], 1, NULL,
                                     &message, why, sizeof(why));
     // A getter of the argument may have added others, or closed the pool.
     if (status == NW_OK && (pool->pool == NULL || pool->plain_count == BATCH)) {

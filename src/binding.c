@@ -391,6 +391,36 @@ static napi_value js_set_boxer(napi_env env, napi_callback_info info)
     return NULL;
 }
 
+// flatTools(): what makeFlat() takes.
+static napi_value js_flat_tools(napi_env env, napi_callback_info info)
+{
+    struct nw__binding *binding = nw__binding_arguments(env, info, 0, 0, NULL);
+    napi_value tools = NULL;
+
+    if (binding != NULL) {
+        tools = nw__engine_flat_tools(binding->codec);
+        if (tools == NULL) {
+            return nw__binding_throw(env, "NW_ENOMEM", "out of memory");
+        }
+    }
+    return tools;
+}
+
+// setFlat(flatten, unflatten, arrays): what makeFlat() returned.
+static napi_value js_set_flat(napi_env env, napi_callback_info info)
+{
+    napi_value values[3];
+    struct nw__binding *binding =
+        nw__binding_arguments(env, info, 3, 3, values);
+
+    if (binding != NULL && nw__engine_set_flat(binding->codec, values[0],
+                                               values[1], values[2]) != NW_OK) {
+        return nw__binding_throw(env, "NW_EINVAL",
+                                 "setFlat(flatten, unflatten, arrays)");
+    }
+    return NULL;
+}
+
 // box(record): what stands for an Error in a value that is encoded.
 static napi_value js_box(napi_env env, napi_callback_info info)
 {
@@ -461,7 +491,8 @@ static void define_all(struct nw__binding *binding, napi_value exports)
         {"post", js_post},           {"uncaught", js_uncaught},
         {"worker", js_worker},       {"setUp", js_set_up},
         {"setBoxer", js_set_boxer},  {"box", js_box},
-        {"isPlain", js_is_plain},
+        {"isPlain", js_is_plain},    {"flatTools", js_flat_tools},
+        {"setFlat", js_set_flat},
     };
     napi_env env = binding->env;
 

@@ -182,8 +182,8 @@ static void settle_value(struct nw__binding *binding,
     char text[NW__ERROR_TEXT_MAX + 128];
     nw_status status;
 
-    status = nw__engine_encode(binding->codec, value, transfer, &outcome, why,
-                               sizeof(why));
+    status = nw__engine_encode_flat(binding->codec, &value, 1, transfer,
+                                    &outcome, why, sizeof(why));
     switch (status) {
     case NW_OK:
         settle(binding, task->id, NW_OK, &outcome);
@@ -483,9 +483,9 @@ static napi_value js_send(napi_env env, napi_callback_info info)
     }
     napi_is_array(env, values[2], &moves);
     napi_get_value_bool(env, values[3], &wait);
-    status =
-        nw__engine_encode(binding->codec, values[1], moves ? values[2] : NULL,
-                          &message, why, sizeof(why));
+    status = nw__engine_encode_flat(binding->codec, &values[1], 1,
+                                    moves ? values[2] : NULL, &message, why,
+                                    sizeof(why));
     if (status == NW_OK) {
         status = wait ? keep_unsent(binding, id, &message)
                       : pass(binding, id, &message);

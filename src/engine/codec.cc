@@ -53,6 +53,7 @@ void drop_handles(void *data)
     for (nw::Prototypes::Entry &entry : codec->known.entries) {
         entry.prototype.Reset();
     }
+    nw::drop_flat(&codec->flat);
 }
 
 // The prototype of a global class; empty when it is not what it should be.
@@ -137,7 +138,7 @@ nw__engine_codec *nw__engine_codec_create(napi_env env,
         nw__free(memory);
         return nullptr;
     }
-    auto *codec = new (memory) nw__engine_codec{env, *hosts, {}, {}, {}, {}};
+    auto *codec = new (memory) nw__engine_codec{env, *hosts, {}, {}, {}, {}, {}};
     Local<v8::FunctionTemplate> box = v8::FunctionTemplate::New(isolate);
 
     box->InstanceTemplate()->SetInternalFieldCount(box_fields);

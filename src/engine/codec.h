@@ -5,6 +5,7 @@
 //   encode.cc     a value into a message, by V8's serializer
 //   decode.cc     and back
 //   primitive.cc  both for what needs no serializer
+//   flat.cc       both for trees of plain objects, by js/flat.js
 //   views.cc      typed arrays and DataViews
 //   beside.cc     buffers, shared memory and modules beside the bytes
 //   errors.cc     Errors out of their record
@@ -41,6 +42,18 @@ struct Prototypes {
     Entry entries[count];
 };
 
+// What encode_flat() and decode_flat() have.
+struct Flat {
+    v8::Global<v8::Function> flatten; // Empty until set_flat(), as are all.
+    v8::Global<v8::Function> unflatten;
+    // One for each kind of items that V8 keeps apart.
+    static constexpr size_t kinds = 6;
+    v8::Global<v8::Array> arrays[kinds];
+    v8::Global<v8::ArrayBuffer> buffer;
+    uint8_t *bytes; // Of `buffer`.
+    uint32_t failures; // In a row.
+};
+
 } // namespace nw
 
 // The handles go with the environment, which may be before the codec does: a
@@ -53,6 +66,7 @@ struct nw__engine_codec {
     // As they were before any script of the user ran; empty if there were none.
     v8::Global<v8::Object> prototypes[NW__ERROR_CLASSES];
     nw::Prototypes known;
+    nw::Flat flat;
 };
 
 namespace nw {
@@ -131,6 +145,22 @@ bool encode_primitives(const v8::Local<v8::Value> *values, size_t count,
 // some of `values` set: use the deserializer, which knows what is malformed.
 bool decode_primitives(v8::Isolate *isolate, const nw__message *message,
                        napi_value *values);
+
+// -- flat.cc
+
+// False: use the serializer, unless `*status` is something else than NW_OK.
+bool encode_flat(nw__engine_codec *codec, v8::Isolate *isolate,
+                 v8::Local<v8::Value> *values, size_t count,
+                 nw__message *message, const Failure &failure,
+                 nw_status *status);
+
+bool is_flat(const nw__message *message);
+
+nw_status decode_flat(nw__engine_codec *codec, v8::Isolate *isolate,
+                      const nw__message *message, napi_value *values,
+                      size_t count, const Failure &failure);
+
+void drop_flat(Flat *flat);
 
 } // namespace nw
 

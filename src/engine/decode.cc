@@ -339,6 +339,9 @@ nw_status nw__engine_decode(nw__engine_codec *codec, nw__message *message,
         nw::decode_primitives(isolate, message, values)) {
         return NW_OK;
     }
+    if (nw::is_flat(message)) {
+        return nw::decode_flat(codec, isolate, message, values, count, failure);
+    }
     Reader reader(codec, isolate, message, failure);
     nw_status status = reader.read(values, count);
     if (status == NW_OK && transfer != nullptr) {

@@ -557,38 +557,15 @@ nw_status box_errors(nw__engine_codec *codec, Isolate *isolate,
 
 } // namespace
 
-nw_status nw__engine_encode(nw__engine_codec *codec, napi_value value,
-                            napi_value transfer, nw__message *message,
-                            char *error, size_t error_size)
+// Not flat: by V8, or by hand.
+static nw_status encode_list(nw__engine_codec *codec, Isolate *isolate,
+                             Local<Value> *values, size_t count,
+                             napi_value transfer, nw__message *message,
+                             const Failure &failure)
 {
-    return nw__engine_encode_list(codec, &value, 1, transfer, message, error,
-                                  error_size);
-}
-
-nw_status nw__engine_encode_list(nw__engine_codec *codec,
-                                 const napi_value *list, size_t count,
-                                 napi_value transfer, nw__message *message,
-                                 char *error, size_t error_size)
-{
-    Isolate *isolate = Isolate::GetCurrent();
-    v8::HandleScope handle_scope(isolate);
-    Local<Value> values[NW__ENGINE_VALUES_MAX];
-    const Failure failure = {error, error_size};
     nw_status status = NW_OK;
-
-    if (codec->env == nullptr) {
-        return NW_ESTOPPED;
-    }
-    if (count > NW__ENGINE_VALUES_MAX) {
-        return NW_ELIMIT;
-    }
-    for (size_t i = 0; i < count; i++) {
-        values[i] = nw::from_napi(list[i]);
-    }
-    if (transfer == nullptr && nw::encode_primitives(values, count, message)) {
-        return NW_OK;
-    }
     Transfers transfers(&codec->known);
+
     if (transfer != nullptr) {
         status = transfers.read(
             isolate, nw::from_napi(transfer).As<v8::Array>(), failure);
@@ -611,4 +588,53 @@ nw_status nw__engine_encode_list(nw__engine_codec *codec,
         status = box_errors(codec, isolate, values, count, failure);
     }
     return status;
+}
+
+nw_status nw__engine_encode(nw__engine_codec *codec, napi_value value,
+                            napi_value transfer, nw__message *message,
+                            char *error, size_t error_size)
+{
+    Isolate *isolate = Isolate::GetCurrent();
+    v8::HandleScope handle_scope(isolate);
+    Local<Value> local = nw::from_napi(value);
+    const Failure failure = {error, error_size};
+
+    if (codec->env == nullptr) {
+        return NW_ESTOPPED;
+    }
+    if (transfer == nullptr && nw::encode_primitives(&local, 1, message)) {
+        return NW_OK;
+    }
+    return encode_list(codec, isolate, &local, 1, transfer, message, failure);
+}
+
+nw_status nw__engine_encode_flat(nw__engine_codec *codec,
+                                 const napi_value *list, size_t count,
+                                 napi_value transfer, nw__message *message,
+                                 char *error, size_t error_size)
+{
+    Isolate *isolate = Isolate::GetCurrent();
+    v8::HandleScope handle_scope(isolate);
+    Local<Value> values[NW__ENGINE_VALUES_MAX];
+    const Failure failure = {error, error_size};
+    nw_status status = NW_OK;
+
+    if (codec->env == nullptr) {
+        return NW_ESTOPPED;
+    }
+    if (count > NW__ENGINE_VALUES_MAX) {
+        return NW_ELIMIT;
+    }
+    for (size_t i = 0; i < count; i++) {
+        values[i] = nw::from_napi(list[i]);
+    }
+    if (transfer == nullptr &&
+        (nw::encode_primitives(values, count, message) ||
+         nw::encode_flat(codec, isolate, values, count, message, failure,
+                         &status) ||
+         status != NW_OK)) {
+        return status;
+    }
+    return encode_list(codec, isolate, values, count, transfer, message,
+                       failure);
 }

@@ -148,13 +148,22 @@ nw_status nw__engine_encode(struct nw__engine_codec *codec, napi_value value,
                             napi_value transfer, struct nw__message *message,
                             char *error, size_t error_size);
 
-// The same with several values, behind one header.
+// Several values, for another environment of this process. Where
+// nw__engine_set_flat() was called, and nothing is transferred, that may be the
+// flat form, which nw__engine_decode() reads and C does not.
 #define NW__ENGINE_VALUES_MAX 64
-nw_status nw__engine_encode_list(struct nw__engine_codec *codec,
+nw_status nw__engine_encode_flat(struct nw__engine_codec *codec,
                                  const napi_value *values, size_t count,
                                  napi_value transfer,
                                  struct nw__message *message, char *error,
                                  size_t error_size);
+
+// What makeFlat() of js/flat.js takes, and what it returns: two functions and
+// the array of plain arrays. NULL without memory; NW_OK, NW_EINVAL.
+napi_value nw__engine_flat_tools(struct nw__engine_codec *codec);
+nw_status nw__engine_set_flat(struct nw__engine_codec *codec,
+                              napi_value flatten, napi_value unflatten,
+                              napi_value arrays);
 
 #ifdef __cplusplus
 }

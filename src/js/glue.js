@@ -25,6 +25,9 @@ function record(error) {
 }
 
 native.setBoxer((value) => boxErrors(value, native));
+if (host !== undefined) {
+    native.setFlat(...makeFlat(native.flatTools()));
+}
 
 // Anything this environment itself would print, a warning say. Opening the
 // descriptors here would switch the host's stdio to non-blocking.

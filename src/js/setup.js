@@ -22,6 +22,10 @@ const native = setup.addon === undefined ?
 
 native.worker(setup.number, workerThreads.threadId);
 native.setBoxer((value) => boxErrors(value, native));
+// C reads what V8 writes, and nothing else.
+if (setup.addon !== undefined) {
+    native.setFlat(...makeFlat(native.flatTools()));
+}
 workerThreads.workerData = userData;
 
 function record(error) {

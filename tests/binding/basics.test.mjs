@@ -25,6 +25,19 @@ check('run() calls a function in another thread', async (t) => {
     assert.equal(await pool.run('later', 'x'), 'x');
 });
 
+check('an argument whose getter submits a task', async (t) => {
+    const pool = makePool(t);
+    for (let i = 0; i < 40; i++) {
+        let inner;
+        const outer = await pool.run('echo', { one: [1, 'x'], get two() {
+            inner = pool.run('echo', { inside: ['y', { i }] });
+            return 2;
+        }, three: { four: 4 } });
+        assert.deepEqual(outer, { one: [1, 'x'], two: 2, three: { four: 4 } });
+        assert.deepEqual(await inner, { inside: ['y', { i }] });
+    }
+});
+
 check('values come as they go', async (t) => {
     const pool = makePool(t);
     const cycle = { name: 'cycle' };

@@ -11,7 +11,9 @@ const async_hooks = require('async_hooks');
 const crypto = require('crypto');
 const fs = require('fs');
 const net = require('net');
+const path = require('path');
 const perf_hooks = require('perf_hooks');
+const v8 = require('v8');
 const vm = require('vm');
 const { isMainThread, MessageChannel, parentPort, Worker, workerData } =
     require('worker_threads');
@@ -173,12 +175,43 @@ async function testInterrupts() {
     assert.strictEqual((await interrupt(call(() => 1))).hit, 'none');
 }
 
+// -- the flat form
+
+function readScript(name, ...names) {
+    return vm.compileFunction(
+        fs.readFileSync(path.join(__dirname, '../..', name), 'utf8') +
+        `return {${names.join(', ')}};`, ['require'], { filename: name })(require);
+}
+
+v8.setFlagsFromString('--expose-gc');
+const gc = vm.runInNewContext('gc');
+
+let flat;
+
+function flatTests() {
+    const { makeFlat } = readScript('src/js/flat.js', 'makeFlat');
+    const { flatCases } = readScript('tests/engine/flat.js', 'flatCases');
+
+    addon.openFlat(makeFlat);
+    return flatCases(addon.flatTrip, assert);
+}
+
+function testFlat() {
+    flat ??= flatTests();
+    for (const [name, test] of Object.entries(flat)) {
+        if (name !== 'flat_shapes_have_an_end') {
+            test(gc);
+        }
+    }
+}
+
 // -- workers
 
 async function testAll() {
     testValues();
     testClasses();
     testBuffers();
+    testFlat();
     await testHosts();
     if (!isMainThread) {
         await testInterrupts(); // They are for workers alone.
@@ -206,6 +239,7 @@ async function main() {
     assert.strictEqual(await runWorker('exit'), 3);
     assert.strictEqual(await runWorker('busy'), 1);
     await testAll();
+    flat.flat_shapes_have_an_end();
     const maps = fs.readFileSync('/proc/self/maps', 'utf8');
     assert.doesNotMatch(maps, /libnwpool|libjansson/);
     console.log(`${process.version}: as it should be`);

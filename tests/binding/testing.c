@@ -115,6 +115,75 @@ static napi_value js_round_trip(napi_env env, napi_callback_info info)
                : nw__binding_throw(env, nw_status_name(status), error);
 }
 
+// -- the flat form. Of each environment one codec that has it.
+
+static _Thread_local struct nw__engine_codec *flat_codec;
+
+static void drop_flat_codec(void *data)
+{
+    (void)data;
+    nw__engine_codec_destroy(flat_codec);
+    flat_codec = NULL;
+}
+
+// openFlat(makeFlat)
+static napi_value js_open_flat(napi_env env, napi_callback_info info)
+{
+    static const struct nw__engine_hosts hosts = {keep, fetch, NULL};
+    napi_value make, tools, flat, undefined;
+    napi_value parts[3];
+    size_t count = 1;
+
+    flat_codec = nw__engine_codec_create(env, &hosts);
+    NW_ASSERT(flat_codec != NULL);
+    napi_add_env_cleanup_hook(env, drop_flat_codec, NULL);
+    tools = nw__engine_flat_tools(flat_codec);
+    napi_get_cb_info(env, info, &count, &make, NULL, NULL);
+    napi_get_undefined(env, &undefined);
+    napi_call_function(env, undefined, make, 1, &tools, &flat);
+    for (uint32_t i = 0; i < 3; i++) {
+        napi_get_element(env, flat, i, &parts[i]);
+    }
+    NW_ASSERT(nw__engine_set_flat(flat_codec, parts[0], parts[1], parts[2]) ==
+              NW_OK);
+    return NULL;
+}
+
+// flatTrip(...values): { values, isFlat }
+static napi_value js_flat_trip(napi_env env, napi_callback_info info)
+{
+    struct nw__message message = {0};
+    napi_value values[NW__ENGINE_VALUES_MAX], list, is_flat;
+    napi_value result = NULL;
+    size_t count = NW__ENGINE_VALUES_MAX;
+    char error[ERROR_MAX] = "";
+    nw_status status;
+    bool flat;
+
+    napi_get_cb_info(env, info, &count, values, NULL, NULL);
+    status = nw__engine_encode_flat(flat_codec, values, count, NULL, &message,
+                                    error, sizeof(error));
+    flat = status == NW_OK && message.data[0] != 0xFF;
+    if (status == NW_OK) {
+        status = nw__engine_decode(flat_codec, &message, values, count, NULL,
+                                   error, sizeof(error));
+    }
+    nw__message_fini(&message);
+    if (status == NW_OK) {
+        napi_create_array(env, &list);
+        for (uint32_t i = 0; i < count; i++) {
+            napi_set_element(env, list, i, values[i]);
+        }
+        napi_get_boolean(env, flat, &is_flat);
+        napi_create_object(env, &result);
+        napi_set_named_property(env, result, "values", list);
+        napi_set_named_property(env, result, "isFlat", is_flat);
+    }
+    return status == NW_OK || status == NW_ESTOPPED
+               ? result
+               : nw__binding_throw(env, nw_status_name(status), error);
+}
+
 // -- interrupting
 
 // From a callback of the event loop, as in a pool's worker: with no JavaScript
@@ -260,7 +329,10 @@ void nw__testing_define(napi_env env, napi_value exports)
     static const struct {
         const char *name;
         napi_callback callback;
-    } functions[] = {{"roundTrip", js_round_trip}, {"interrupt", js_interrupt}};
+    } functions[] = {{"roundTrip", js_round_trip},
+                     {"interrupt", js_interrupt},
+                     {"openFlat", js_open_flat},
+                     {"flatTrip", js_flat_trip}};
     napi_value function;
 
     for (size_t i = 0; i < NW_ARRAY_SIZE(functions); i++) {

@@ -294,10 +294,86 @@ const cases = {
         // Damage in a text is none; both ends must be reached.
         assert(read > 1000 && read < 39000, String(read));
     },
+
+    flat_bytes_are_refused_where_nothing_is_flat() {
+        const bytes = Buffer.from([1, 1, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0]);
+        const malformed = { code: 'NW_ECLONE', message: 'malformed data' };
+        assert.throws(() => native.parse(bytes), malformed);
+        native.openFlat(makeFlat);
+        assert.strictEqual(native.parse(bytes), 1);
+        for (const [at, byte] of [[1, 0], [1, 2], [2, 1], [3, 255], [4, 1],
+            [7, 1], [7, 255]]) {
+            const other = Buffer.from(bytes);
+            other[at] = byte;
+            assert.throws(() => native.parse(other), malformed, `${at} ${byte}`);
+        }
+        for (const [word, message] of [[9, /malformed/], [15, /malformed/],
+            [3, /JSON/], [3 + 16 * 1024, /JSON/], [3 - 16, /JSON/]]) {
+            const other = Buffer.from(bytes);
+            other.writeInt32LE(word, 8);
+            assert.throws(() => native.parse(other),
+                { code: 'NW_ECLONE', message });
+        }
+    },
+
+    // Whatever is being written then has lost its buffer.
+    flat_values_are_read_while_others_are_written() {
+        native.openFlat(makeFlat);
+        const bytes = Buffer.from([1, 1, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0]);
+        for (let i = 0; i < 20; i++) {
+            const { values: [copy] } = native.flatTrip({ one: [1, 'x'],
+                get two() {
+                    return native.parse(bytes);
+                } });
+            assert.deepStrictEqual(copy, { one: [1, 'x'], two: 1 });
+        }
+    },
+
+    flat_damage_is_survived() {
+        native.openFlat(makeFlat);
+        const values = [{ a: [1, 2.5, 'text', { b: null }], c: 'x'.repeat(200) },
+            [{ wide: '\u20ac'.repeat(200), list: Array(20).fill('thirteen char') }]];
+        let seeds;
+        for (let i = 0; i < 10; i++) {
+            seeds = values.map((value) => native.flatTrip(value).bytes);
+        }
+        assert(seeds.every((bytes) => bytes[0] === 1 || bytes[0] === 2));
+        let state = 1;
+        const random = (below) => {
+            state = Math.imul(state, 1103515245) + 12345 >>> 0;
+            return Math.floor(state / 2 ** 32 * below);
+        };
+        let read = 0;
+        for (let i = 0; i < 40000; i++) {
+            const bytes = Buffer.from(seeds[i % 2]);
+            for (let k = 0; k <= i % 4; k++) {
+                bytes[random(i % 3 ? 80 : bytes.length)] = random(256);
+            }
+            try {
+                native.parse(bytes);
+                read++;
+            } catch (error) {
+                assert.strictEqual(error.code, 'NW_ECLONE');
+            }
+        }
+        assert(read > 1000 && read < 39000, String(read));
+    },
 };
 
+require('v8').setFlagsFromString('--expose-gc');
+const gc = require('vm').runInNewContext('gc');
+
+// Those of flat.js.
+function flatCase(name) {
+    native.openFlat(makeFlat);
+    flatCases((...values) => {
+        const trip = native.flatTrip(...values);
+        return { values: trip.values, isFlat: trip.bytes[0] !== 0xff };
+    }, assert)[name](gc);
+}
+
 try {
-    cases[native.caseName]();
+    (cases[native.caseName] ?? (() => flatCase(native.caseName)))();
     native.finish('');
 } catch (error) {
     native.finish(String(error.stack));

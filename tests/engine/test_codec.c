@@ -317,6 +317,69 @@ static napi_value is_plain(napi_env unused, napi_callback_info info)
     return result;
 }
 
+// openFlat(makeFlat): from now on the codec has the flat form.
+static napi_value open_flat(napi_env unused, napi_callback_info info)
+{
+    napi_value tools = nw__engine_flat_tools(codec);
+    napi_value values[2], undefined, flat;
+    napi_value parts[3];
+
+    (void)unused;
+    arguments(info, values);
+    napi_get_undefined(env, &undefined);
+    napi_call_function(env, undefined, values[0], 1, &tools, &flat);
+    for (uint32_t i = 0; i < NW_ARRAY_SIZE(parts); i++) {
+        napi_get_element(env, flat, i, &parts[i]);
+    }
+    cr_expect(eq(int, nw__engine_set_flat(codec, parts[0], parts[1], tools),
+                 NW_EINVAL));
+    cr_expect(eq(int, nw__engine_set_flat(codec, parts[0], parts[1], parts[2]),
+                 NW_OK));
+    return NULL;
+}
+
+static napi_value trip_result(const napi_value *values, size_t count,
+                              const struct nw__message *message)
+{
+    napi_value result, list, bytes;
+    void *copy;
+
+    napi_create_array(env, &list);
+    for (uint32_t i = 0; i < count; i++) {
+        napi_set_element(env, list, i, values[i]);
+    }
+    napi_create_buffer_copy(env, message->size, message->data, &copy, &bytes);
+    napi_create_object(env, &result);
+    napi_set_named_property(env, result, "values", list);
+    napi_set_named_property(env, result, "bytes", bytes);
+    return result;
+}
+
+// flatTrip(...values): { values, bytes }
+static napi_value flat_trip(napi_env unused, napi_callback_info info)
+{
+    struct nw__message message = {0};
+    napi_value values[NW__ENGINE_VALUES_MAX];
+    napi_value result = NULL;
+    size_t count = NW__ENGINE_VALUES_MAX;
+    char why[WHY_MAX];
+    nw_status status;
+
+    (void)unused;
+    napi_get_cb_info(env, info, &count, values, NULL, NULL);
+    status = nw__engine_encode_flat(codec, values, count, NULL, &message, why,
+                                    sizeof(why));
+    if (status == NW_OK) {
+        status = nw__engine_decode(codec, &message, values, count, NULL, why,
+                                   sizeof(why));
+    }
+    if (status == NW_OK) {
+        result = trip_result(values, count, &message);
+    }
+    nw__message_fini(&message);
+    return outcome(status, result, why);
+}
+
 // lastKept(): what keep() was last asked for.
 static napi_value last_kept(napi_env unused, napi_callback_info info)
 {
@@ -368,7 +431,8 @@ static napi_value binding_init(napi_env environment, napi_value exports)
         {"setBoxer", set_boxer}, {"isPlain", is_plain},
         {"lastKept", last_kept}, {"failKeep", fail_keep},
         {"finish", finish},      {"lend", lend},
-        {"givenBack", given},
+        {"givenBack", given},    {"openFlat", open_flat},
+        {"flatTrip", flat_trip},
     };
     const struct nw__engine_hosts hosts = {keep, fetch, &codec};
     napi_value value;
@@ -413,6 +477,8 @@ static void run_case(const char *name)
     size_t size = append_file(script, sizeof(script), NW_RECORD_JS);
     char error[WHY_MAX] = "";
 
+    size += append_file(script + size, sizeof(script) - size, NW_FLAT_JS);
+    size += append_file(script + size, sizeof(script) - size, NW_FLAT_CASES_JS);
     size += append_file(script + size, sizeof(script) - size, NW_CODEC_JS);
     script[size] = '\0';
     case_name = name;
@@ -451,3 +517,21 @@ CODEC_CASE(records_may_be_anything)
 CODEC_CASE(a_failure_inside_a_box_keeps_its_text)
 CODEC_CASE(malformed_bytes_are_refused)
 CODEC_CASE(random_damage_is_survived)
+CODEC_CASE(flat_values_arrive_as_they_are)
+CODEC_CASE(flat_values_of_random_trees)
+CODEC_CASE(flat_values_of_one_message)
+CODEC_CASE(flat_keys_keep_their_order)
+CODEC_CASE(flat_texts_of_any_length)
+CODEC_CASE(flat_is_not_what_is_shared_or_large)
+CODEC_CASE(flat_is_not_what_has_a_content_of_its_own)
+CODEC_CASE(flat_is_not_what_cannot_be_cloned)
+CODEC_CASE(flat_is_no_array_with_holes_or_keys)
+CODEC_CASE(flat_is_no_object_with_unusual_keys)
+CODEC_CASE(flat_is_nothing_while_prototypes_are_changed)
+CODEC_CASE(flat_values_with_getters)
+CODEC_CASE(flat_values_with_ever_new_keys)
+CODEC_CASE(flat_texts_keep_no_others)
+CODEC_CASE(flat_shapes_have_an_end)
+CODEC_CASE(flat_values_are_read_while_others_are_written)
+CODEC_CASE(flat_bytes_are_refused_where_nothing_is_flat)
+CODEC_CASE(flat_damage_is_survived)
