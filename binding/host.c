@@ -394,12 +394,13 @@ static bool sent(void *context, void *user_data, uint64_t index,
     if (!open_batch(state)) {
         return true;
     }
+    napi_get_undefined(env, &values[3]);
     if (decode(state, value, &values[1], why, sizeof(why)) != NW_OK) {
         napi_get_undefined(env, &values[1]);
+        napi_create_string_utf8(env, why, NAPI_AUTO_LENGTH, &values[3]);
     }
     napi_create_int64(env, (int64_t)(intptr_t)user_data, &values[0]);
     napi_create_int64(env, (int64_t)bytes, &values[2]);
-    napi_create_string_utf8(env, why, NAPI_AUTO_LENGTH, &values[3]);
     call(state, state->sent, 4, values);
     flush(state);
     return false;

@@ -26,8 +26,14 @@ let lastNumber = 0;
 
 // -- what C calls
 
+// With a text, why it cannot be read, instead of a value.
 function sent(slot, value, bytes, text) {
-    tasks[slot].receive(value, bytes, text);
+    const task = tasks[slot];
+    if (text === undefined) {
+        task.receive(value, bytes);
+    } else {
+        task.miss(text, bytes);
+    }
 }
 
 const handlers = {

@@ -21,7 +21,7 @@ class TaskStream {
             (error) => this.#finish({ error }));
     }
 
-    receive(value, bytes, text) {
+    receive(value, bytes) {
         const reader = this.#readers.shift();
         if (reader === undefined) {
             this.#values.push({ value, bytes });

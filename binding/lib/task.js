@@ -112,14 +112,24 @@ class Task extends AsyncResource {
 
     // -- what it sends
 
-    receive(value, bytes, text) {
+    receive(value, bytes) {
         if (this.stream !== undefined && !this.isSettled) {
-            this.stream.receive(value, bytes, text);
+            this.stream.receive(value, bytes);
             return;
         }
         this.pool.taken(this, bytes);
         if (this.onMessage !== undefined && !this.isSettled) {
             this.runInAsyncScope(this.onMessage, undefined, value);
+        }
+    }
+
+    // A value that cannot be read here must not be missing without a word.
+    miss(text, bytes) {
+        this.pool.taken(this, bytes);
+        if (!this.isSettled) {
+            this.pool.cancelTask(this);
+            this.abandon(new PoolError('a value that the task sent cannot be ' +
+                `read: ${text}`, 'NW_ECLONE', { task: this.id }));
         }
     }
 }

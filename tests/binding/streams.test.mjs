@@ -166,6 +166,25 @@ check('streamApply(), and functions that are no generators', async (t) => {
         codeOf('NW_ECLONE'));
 });
 
+check('what cannot be read here ends its task', async (t) => {
+    const pool = open(t, { maxWorkers: 1,
+        resourceLimits: { stackSizeMb: 64 } });
+    const unread = { code: 'NW_ECLONE', message: /call stack/ };
+    const depth = 100_000;
+    await assert.rejects(pool.run('deepResult', depth), unread);
+
+    const stream = pool.stream('deep', depth);
+    assert.deepEqual(await stream.next(), { value: 'before', done: false });
+    await assert.rejects(stream.next(), unread);
+    assert.deepEqual(await stream.next(), { value: undefined, done: true });
+
+    const messages = [];
+    await assert.rejects(pool.run('sendDeep', depth,
+        { onMessage: (message) => messages.push(message) }), unread);
+    assert.deepEqual(messages, ['before']);
+    assert.deepEqual(await collect(pool.stream('numbers', 2)), [0, 1]);
+});
+
 check('the worker dies in the middle of a stream', async (t) => {
     const pool = makePool(t, { cancel: 'end' });
     const stream = pool.stream('spin');

@@ -39,3 +39,26 @@ export async function* buffers(count) {
 }
 
 export const array = (count) => Array.from({ length: count }, (_, i) => i);
+
+// Arrays in arrays: deeper than a thread with a smaller stack can read.
+function nest(depth) {
+    let value = [];
+    for (let i = 0; i < depth; i++) {
+        value = [value];
+    }
+    return value;
+}
+
+export async function* deep(depth) {
+    yield 'before';
+    yield nest(depth);
+    yield 'after';
+}
+
+export const deepResult = nest;
+
+export async function sendDeep(depth) {
+    await nwpool.task.send('before');
+    await nwpool.task.send(nest(depth));
+    await nwpool.task.send('after');
+}
