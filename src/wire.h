@@ -29,10 +29,11 @@ NW_EXTERN_C_BEGIN // codec.cc is C++.
 //                     SharedArrayBuffer, or that C made over a buffer. Views of
 //                     one buffer share it on the other side.
 //   ERROR             an Error with more than V8's own format keeps; one value
-//                     follows, a plain object: name, message, stack, code?,
-//                     cause?, errors? (array), properties? (object). An error
-//                     must not contain itself: readers make it when they have
-//                     all of it.
+//                     follows, a plain object: name, message, stack, class?,
+//                     code?, cause?, errors? (array), properties? (object).
+//                     `class` is the built-in one, where the name is another;
+//                     C does not read it. An error must not contain itself:
+//                     readers make it when they have all of it.
 //   OBJECT            varint index in the message's refs: a host object.
 enum nw__wire_host_kind {
     NW__WIRE_VIEW_COPIED = 0,

@@ -55,7 +55,7 @@ class Maker
     {
         Local<String> name = text("name", "Error");
         Local<String> message = text("message", "");
-        Local<Object> error = of_class(name, message);
+        Local<Object> error = of_name(name, message);
 
         if (set_stack(error, name, message) && set_hidden(error, "cause") &&
             set_errors(error) && set_code(error) && set_properties(error)) {
@@ -93,6 +93,7 @@ class Maker
                    : nw::string(isolate_, otherwise);
     }
 
+    // Empty: there is no such class.
     Local<Object> of_class(Local<String> name, Local<String> message)
     {
         static const Class classes[] = {
@@ -113,10 +114,24 @@ class Maker
                     set_prototype(error, known.prototype)) {
                     return error;
                 }
-                break;
             }
         }
-        Local<Object> error = v8::Exception::Error(message).As<Object>();
+        return Local<Object>();
+    }
+
+    // The name may be that of a class; else it is the error's own.
+    Local<Object> of_name(Local<String> name, Local<String> message)
+    {
+        Local<String> built_in = text("class", "");
+        Local<Object> error =
+            of_class(built_in->Length() > 0 ? built_in : name, message);
+
+        if (!error.IsEmpty() && built_in->Length() == 0) {
+            return error;
+        }
+        if (error.IsEmpty()) {
+            error = v8::Exception::Error(message).As<Object>();
+        }
         define(error, "name", name);
         return error;
     }

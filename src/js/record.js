@@ -4,8 +4,9 @@
 // nor its code and own properties, so each is replaced by a box, native.box(),
 // around a record, a plain object (src/wire.h):
 //
-//   { name, message, stack, code?, cause?, errors?, properties? }
+//   { name, message, stack, class?, code?, cause?, errors?, properties? }
 //
+// with `class` where the name is not that of the built-in class it is made from.
 // boxErrors() does that to a value with errors in it; makeRecord() to whatever
 // was thrown. Everything they touch may be hostile, a getter or a proxy: what
 // cannot be had of an error is left out, never the error. `native` has box(),
@@ -15,6 +16,9 @@ const { isNativeError, isProxy, isMap, isSet } = require('util').types;
 
 const CAUSES_MAX = 16;
 const OWN_FIELDS = new Set(['name', 'message', 'stack', 'code', 'cause']);
+
+const BUILT_IN = [TypeError, RangeError, SyntaxError, ReferenceError, EvalError,
+    URIError, AggregateError];
 
 // A subclass may have forEach() mean something else.
 const mapForEach = Map.prototype.forEach;
@@ -66,6 +70,12 @@ function className(error) {
         subclass : name;
 }
 
+// Undefined: Error itself.
+function builtInOf(error) {
+    return BUILT_IN.find((known) =>
+        attempt(() => error instanceof known, false))?.name;
+}
+
 // The `errors` of an AggregateError; others' are properties like any.
 function errorsOf(error) {
     const own = attempt(() =>
@@ -113,6 +123,10 @@ class BoxedCopy {
             message: text(attempt(() => error.message) ?? '', ''),
             stack: attempt(() => trimStack(String(error.stack ?? '')), ''),
         };
+        const builtIn = builtInOf(error);
+        if (builtIn !== undefined && builtIn !== record.name) {
+            record.class = builtIn;
+        }
         this.#addCode(record, error);
         this.#addCause(record, error, causes);
         this.#addErrors(record, error);

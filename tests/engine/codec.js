@@ -192,6 +192,36 @@ const cases = {
         }
     },
 
+    subclasses_keep_what_they_are_made_from() {
+        class DepthError extends RangeError {
+            name = 'DepthError';
+        }
+        class ListError extends AggregateError {}
+        const [depth, list, named] = loop([new DepthError('d'),
+            new ListError([1], 'l'),
+            Object.assign(new TypeError('t'), { name: 'Error' })]);
+        assert(depth instanceof RangeError);
+        assert.strictEqual(String(depth), 'DepthError: d');
+        assert.deepStrictEqual(Object.keys(depth), []);
+        assert(list instanceof AggregateError);
+        assert.strictEqual(list.name, 'ListError');
+        assert.deepStrictEqual(list.errors, [1]);
+        assert(named instanceof TypeError);
+        assert.strictEqual(named.name, 'Error');
+        const hostile = new Proxy(new RangeError('p'), {
+            getPrototypeOf() {
+                throw new Error('not today');
+            },
+        });
+        assert.throws(() => loop(hostile), /could not be cloned/);
+
+        const error = loop(native.box(
+            { name: 'Mine', message: 'm', stack: '', class: 'Nothing' }));
+        assert.strictEqual(error.constructor, Error);
+        assert.strictEqual(error.name, 'Mine');
+        assert.strictEqual(error.stack, 'Mine: m');
+    },
+
     records_may_be_anything() {
         for (const record of [5, null, [], new Date(), new Error('itself'),
             native.box({}), new Uint8Array(1), new Map()]) {
