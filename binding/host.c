@@ -817,6 +817,10 @@ static napi_value refused(napi_env env, const struct call *call,
 static void note_refused(napi_env env, napi_value *list,
                          const struct nwpool__plain *plain)
 {
+    // The only limit that such a task can run into has a sentence of its own.
+    const char *text = plain->status == NW_ELIMIT
+                           ? nw_status_detail()
+                           : nw_status_message(plain->status);
     napi_value value;
     uint32_t length = 0;
 
@@ -829,8 +833,7 @@ static void note_refused(napi_env env, napi_value *list,
     napi_create_string_utf8(env, nw_status_name(plain->status),
                             NAPI_AUTO_LENGTH, &value);
     napi_set_element(env, *list, length + 1, value);
-    napi_create_string_utf8(env, nw_status_message(plain->status),
-                            NAPI_AUTO_LENGTH, &value);
+    napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &value);
     napi_set_element(env, *list, length + 2, value);
 }
 

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "src/detail.h"
+
 #define TABLE_SIZE_MIN 16
 #define NAME_BUCKETS   256
 
@@ -121,7 +123,10 @@ nw_status nwpool__function_number(struct nwpool__functions *functions,
         }
     }
     if (functions->count == NW_POOL_FUNCTIONS_MAX) {
-        return NW_ELIMIT;
+        return nw__fail(NW_ELIMIT,
+                        "a pool runs up to %d functions; the name of this one "
+                        "would be one more",
+                        NW_POOL_FUNCTIONS_MAX);
     }
     if (functions->count == functions->capacity && grow(functions) != NW_OK) {
         return NW_ENOMEM;

@@ -35,9 +35,13 @@ function parseArguments() {
     const list = process.argv.slice(2);
     let output = path.join(repository, 'build-npm');
 
-    if (list[0] === '--output') {
+    if (list[0] === '--output' && list.length > 1) {
         output = path.resolve(list[1]);
         list.splice(0, 2);
+    }
+    if (list.some((argument) => argument.startsWith('-'))) {
+        console.error('usage: pack.js [--output DIR] [NODE...]');
+        process.exit(2);
     }
     return { output,
         nodes: list.length > 0 ? list : [process.execPath, ...cachedNodes()] };

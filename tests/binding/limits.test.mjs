@@ -344,3 +344,13 @@ check('nwpool.task.signal has no listener of a caller', async (t) => {
     controller.abort();
     await waiting;
 });
+
+check('more functions than a pool can tell apart', async (t) => {
+    const pool = makePool(t);
+    const names = Array.from({ length: 4097 }, (_, i) => `name${i}`);
+    const ends = await outcomes(names.map((name) => pool.run(name)));
+    assert.equal(ends.filter((end) => end === 'NW_EMODULE').length, 4096);
+    const late = { code: 'NW_ELIMIT', message: /up to 4096 functions/ };
+    await assert.rejects(pool.run('one more'), late);
+    await assert.rejects(pool.apply('one more'), late);
+});

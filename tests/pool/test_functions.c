@@ -297,6 +297,7 @@ Test(functions, the_number_of_names_is_limited)
         cr_assert(eq(int, submit_to(&outcome, pool, name, NULL), NW_OK));
     }
     expect_status(submit_to(&outcome, pool, "form", NULL), NW_ELIMIT);
+    cr_expect(ne(ptr, strstr(nw_status_detail(), "4096 functions"), NULL));
     drain(pool);
     cr_expect(eq(int, outcome.calls, NW_POOL_FUNCTIONS_MAX));
     expect_status(outcome.status, NW_EMODULE);
