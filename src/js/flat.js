@@ -5,8 +5,8 @@
 // way.
 //
 // The form is words of 32 bits and one text. Each value is a word: a tag in its
-// lower four bits, what is said of it above, and for NUMBER a double in the two
-// words behind. All strings stand one behind the other in the text, and all keys
+// lower four bits, what is said of it above, and for NUMBER a double in the next
+// two words that begin at a multiple of its size. All strings stand one behind the other in the text, and all keys
 // of an object are said by a number, that of its shape. An object's values follow
 // it in the order of its keys, an array's items follow the array.
 //
@@ -22,10 +22,10 @@ const FLAT = {
     // Integers beyond do not fit beside a tag.
     INTEGER_LIMIT: 2 ** 27,
 
-    // Larger values go V8's way. Each object is compared with all before it, and
-    // can be inside all of them.
+    // Larger values go V8's way, which is faster where one item is like the other.
+    // Each object is compared with all before it, and can be inside all of them.
     OBJECTS_MAX: 64,
-    KEYS_MAX: 64,
+    MEMBERS_MAX: 64,
 
     // Times that a shape is seen before it gets a number: one that is not seen
     // again is not worth any. And the lists of keys that are known meanwhile.
@@ -33,9 +33,11 @@ const FLAT = {
     NODES_MAX: 4096,
 
     // A part of a string of up to SHORT characters is a copy in V8, a longer one
-    // keeps the whole. Where that is more than KEPT characters, it is copied.
+    // keeps the whole. Where that is more than KEPT characters and than KEPT_TIMES
+    // the part, it is copied.
     SHORT: 12,
     KEPT_MAX: 256,
+    KEPT_TIMES: 4,
 };
 
 // What is no number of a shape: it was not seen often enough; it gets none.
@@ -61,8 +63,8 @@ class FlatNode {
 function makeFlat(tools) {
     const { buffer, wordsMax, textMax, shapeOf, keysOf, arePlain } = tools;
     const { INTEGER, NUMBER, STRING, OBJECT, ARRAY, TRUE, FALSE, NULL, UNDEFINED,
-        INTEGER_LIMIT, OBJECTS_MAX, KEYS_MAX, SEEN_MIN, NODES_MAX, SHORT,
-        KEPT_MAX } = FLAT;
+        INTEGER_LIMIT, OBJECTS_MAX, MEMBERS_MAX, SEEN_MIN, NODES_MAX, SHORT,
+        KEPT_MAX, KEPT_TIMES } = FLAT;
     const { getPrototypeOf, hasOwn } = Object;
     const { prototype: objectPrototype } = Object;
     const { isArray } = Array;
@@ -75,8 +77,7 @@ function makeFlat(tools) {
     const words = new Int32Array(buffer);
     const bytes = Buffer.from(buffer);
     const limit = HEADER + wordsMax;
-    const double = new Float64Array(1);
-    const halves = new Int32Array(double.buffer);
+    const doubles = new Float64Array(buffer);
 
     let at; // In `words`.
     let text;
@@ -96,7 +97,7 @@ function makeFlat(tools) {
     function follow(node, key) {
         let next = node.others.get(key);
         if (next === undefined) {
-            if (!isUsual(key) || node.keys.length === KEYS_MAX) {
+            if (!isUsual(key) || node.keys.length === MEMBERS_MAX) {
                 return undefined;
             }
             next = new FlatNode([...node.keys, key]);
@@ -144,11 +145,10 @@ function makeFlat(tools) {
             words[at++] = value << 4 | INTEGER;
             return;
         }
-        double[0] = value;
-        words[at] = NUMBER;
-        words[at + 1] = halves[0];
-        words[at + 2] = halves[1];
-        at += 3;
+        words[at++] = NUMBER;
+        at = at + 1 & ~1;
+        doubles[at >> 1] = value;
+        at += 2;
     }
 
     function writeString(value) {
@@ -182,7 +182,7 @@ function makeFlat(tools) {
 
     function writeArray(array) {
         const { length } = array;
-        if (length > limit) {
+        if (length > MEMBERS_MAX) {
             isFlat = false;
             return;
         }
@@ -312,7 +312,8 @@ function makeFlat(tools) {
     function readString(length) {
         const from = textAt;
         textAt += length;
-        return length <= SHORT || text.length <= KEPT_MAX ?
+        return length <= SHORT || text.length <= KEPT_MAX ||
+            text.length <= length * KEPT_TIMES ?
             text.substring(from, textAt) : copyText(from, textAt);
     }
 
@@ -345,9 +346,8 @@ function makeFlat(tools) {
         case INTEGER:
             return word >> 4;
         case NUMBER:
-            halves[0] = words[at++];
-            halves[1] = words[at++];
-            return double[0];
+            at = (at + 1 & ~1) + 2;
+            return doubles[(at >> 1) - 1];
         case STRING:
             return readString(word >> 4);
         case OBJECT:

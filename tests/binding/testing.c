@@ -184,6 +184,31 @@ static napi_value js_flat_trip(napi_env env, napi_callback_info info)
                : nw__binding_throw(env, nw_status_name(status), error);
 }
 
+// trip(value, isFlat): for measuring.
+static napi_value js_trip(napi_env env, napi_callback_info info)
+{
+    struct nw__message message = {0};
+    napi_value values[2];
+    napi_value result = NULL;
+    bool is_flat = false;
+    size_t count = 2;
+    nw_status status;
+
+    napi_get_cb_info(env, info, &count, values, NULL, NULL);
+    napi_get_value_bool(env, values[1], &is_flat);
+    status = is_flat ? nw__engine_encode_flat(flat_codec, values, 1, NULL,
+                                              &message, NULL, 0)
+                     : nw__engine_encode(flat_codec, values[0], NULL, &message,
+                                         NULL, 0);
+    if (status == NW_OK) {
+        status =
+            nw__engine_decode(flat_codec, &message, &result, 1, NULL, NULL, 0);
+    }
+    nw__message_fini(&message);
+    return status == NW_OK ? result
+                           : nw__binding_throw(env, nw_status_name(status), "");
+}
+
 // -- interrupting
 
 // From a callback of the event loop, as in a pool's worker: with no JavaScript
@@ -332,7 +357,8 @@ void nw__testing_define(napi_env env, napi_value exports)
     } functions[] = {{"roundTrip", js_round_trip},
                      {"interrupt", js_interrupt},
                      {"openFlat", js_open_flat},
-                     {"flatTrip", js_flat_trip}};
+                     {"flatTrip", js_flat_trip},
+                     {"trip", js_trip}};
     napi_value function;
 
     for (size_t i = 0; i < NW_ARRAY_SIZE(functions); i++) {

@@ -65,7 +65,7 @@ function flatCases(trip, assert) {
             isFlat(() => ({}));
             isFlat(() => []);
             isFlat(() => [[], [[]], {}]);
-            isFlat(() => Array.from({ length: 1000 }, (_, i) => i));
+            isFlat(() => Array.from({ length: 64 }, (_, i) => i));
             isFlat(() => new Array(5).fill(1.5));
             isFlat(() => [undefined, 1]);
             isFlat(() => ({ '': 1, 'a b': 2, '"\\\n\u2028': 3, '\ud800': 4,
@@ -138,7 +138,7 @@ function flatCases(trip, assert) {
                         last: `${length} and more than twelve`,
                         end: 'a short one' }), `${length} of ${unit}`);
                 }
-                const list = () => Array.from({ length: 400 },
+                const list = () => Array.from({ length: 64 },
                     (_, i) => unit.repeat(i % 20));
                 isFlat(list);
             }
@@ -164,11 +164,13 @@ function flatCases(trip, assert) {
             }
             isNot(() => deep, 'deep');
             isNot(() => Array.from({ length: 65 }, () => ({})));
-            isNot(() => Array.from({ length: 4096 }, () => 1));
-            isNot(() => new Array(3000).fill(1.5));
-            // 1 word, 1,364 of 3, and the last ones up to 4,096.
-            isFlat(() => [...new Array(1364).fill(1.5), 1, 2, 3]);
-            isNot(() => [...new Array(1364).fill(1.5), 1, 2.5]);
+            isNot(() => Array.from({ length: 65 }, () => 1));
+            isFlat(() => Array.from({ length: 64 }, () => 1.5));
+            // A number takes 4 words, or 3; there are 4,096.
+            const numbers = (count) => [...Array.from({ length: 15 },
+                () => new Array(64).fill(1.5)), new Array(count).fill(1.5)];
+            isFlat(() => numbers(59));
+            isNot(() => numbers(64));
             isNot(() => Object.fromEntries(
                 Array.from({ length: 65 }, (_, i) => [`key${i}`, i])));
             isFlat(() => Object.fromEntries(
