@@ -10,6 +10,9 @@
 TestSuite(cancel, .init = test_init, .fini = test_fini,
           .timeout = SUITE_TIMEOUT);
 
+// For a step that must not come, however slow the machine is.
+#define PATIENT_MS 20000
+
 static struct gate gate;
 
 static nwpool *pool_for(nwpool_options options)
@@ -261,7 +264,8 @@ Test(cancel, a_script_that_is_ended_says_where_it_was)
 Test(cancel, an_interruptible_script_leaves_its_worker_alive)
 {
     static const char *const scripts[] = {"spin", "spinCatching"};
-    nwpool *pool = pool_for((nwpool_options){.interruptible = true});
+    nwpool *pool = pool_for(
+        (nwpool_options){.interruptible = true, .escalation_ms = PATIENT_MS});
     uint32_t worker = call(pool, "inc", number(1), NULL)->worker;
 
     for (int i = 0; i < 2; i++) {
@@ -296,13 +300,13 @@ Test(cancel, what_cannot_be_interrupted_ends_with_its_worker)
 
 Test(cancel, a_limit_is_for_running_and_not_for_waiting)
 {
-    nwpool *pool = pool_for((nwpool_options){.run_limit_ms = 200});
-    nw_task_id ids[6];
+    nwpool *pool = pool_for((nwpool_options){.run_limit_ms = 1000});
+    nw_task_id ids[15];
 
-    for (int i = 0; i < 6; i++) {
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
         ids[i] = submit(pool, "busy", number(100), NULL);
     }
-    for (int i = 0; i < 6; i++) {
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
         expect_value(take(pool, ids[i]), "100");
     }
     end(pool);
@@ -310,7 +314,8 @@ Test(cancel, a_limit_is_for_running_and_not_for_waiting)
 
 Test(cancel, a_limit_tells_one_that_listens)
 {
-    nwpool *pool = pool_for((nwpool_options){.interruptible = true});
+    nwpool *pool = pool_for(
+        (nwpool_options){.interruptible = true, .escalation_ms = PATIENT_MS});
     uint32_t worker = call(pool, "inc", number(1), NULL)->worker;
     nw_task_id id = submit_limited(pool, "obey", 50, NW_INTERRUPT_AS_POOL);
     const nw_result *result = take(pool, id);

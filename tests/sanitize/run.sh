@@ -27,7 +27,8 @@ fi
 # Marked, so that nobody takes them for lines of the run this one is a test of.
 run_tests()
 {
-    ctest --test-dir "$build" --output-on-failure "$@" | sed -u 's/^/    | /'
+    ctest --test-dir "$build" --output-on-failure --parallel "$(nproc)" "$@" |
+        sed -u 's/^/    | /'
 }
 
 # Criterion's own runner leaks a few bytes now and then, and its tests look for
