@@ -20,7 +20,7 @@ static nw__mutex lock = NW__MUTEX_INIT;
 static struct shape *shapes[NW__SHAPES_MAX];
 static int32_t shape_count;
 
-static int32_t find(const char *keys, size_t size)
+static int32_t find(const void *keys, size_t size)
 {
     for (int32_t i = 0; i < shape_count; i++) {
         if (shapes[i]->size == size &&
@@ -31,7 +31,7 @@ static int32_t find(const char *keys, size_t size)
     return -1;
 }
 
-static int32_t append(const char *keys, size_t size)
+static int32_t append(const void *keys, size_t size)
 {
     struct shape *shape;
 
@@ -48,7 +48,7 @@ static int32_t append(const char *keys, size_t size)
     return shape_count++;
 }
 
-int32_t nw__shape_number(const char *keys, size_t size)
+int32_t nw__shape_number(const void *keys, size_t size)
 {
     int32_t number;
 
@@ -61,7 +61,7 @@ int32_t nw__shape_number(const char *keys, size_t size)
     return number;
 }
 
-const char *nw__shape_keys(int32_t number, size_t *size)
+const void *nw__shape_keys(int32_t number, size_t *size)
 {
     const struct shape *shape = NULL;
 

@@ -15,13 +15,12 @@ NW_EXTERN_C_BEGIN // flat.cc is C++.
 #define NW__SHAPES_MAX      1024
 #define NW__SHAPE_BYTES_MAX 4096
 
-// The number of a list of keys, given now if it has none yet; `keys` need not
-// end with a zero byte. -1: there are too many, it is too long, or there is no
-// memory. Thread: any.
-int32_t nw__shape_number(const char *keys, size_t size);
+// The number of a list of keys, in whatever form, given now if it has none yet.
+// -1: there are too many, it is too long, or there is no memory. Thread: any.
+int32_t nw__shape_number(const void *keys, size_t size);
 
 // The list, with its size; it stays. NULL: there is no such shape. Thread: any.
-const char *nw__shape_keys(int32_t number, size_t *size);
+const void *nw__shape_keys(int32_t number, size_t *size);
 
 NW_EXTERN_C_END
 

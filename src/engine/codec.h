@@ -51,7 +51,9 @@ struct Flat {
     v8::Global<v8::Array> arrays[kinds];
     v8::Global<v8::ArrayBuffer> buffer;
     uint8_t *bytes; // Of `buffer`.
-    uint32_t failures; // In a row.
+    uint32_t turn;  // Of the latest call.
+    uint32_t failures;
+    uint32_t skipped;
 };
 
 } // namespace nw
@@ -151,8 +153,7 @@ bool decode_primitives(v8::Isolate *isolate, const nw__message *message,
 // False: use the serializer, unless `*status` is something else than NW_OK.
 bool encode_flat(nw__engine_codec *codec, v8::Isolate *isolate,
                  v8::Local<v8::Value> *values, size_t count,
-                 nw__message *message, const Failure &failure,
-                 nw_status *status);
+                 nw__message *message, nw_status *status);
 
 bool is_flat(const nw__message *message);
 

@@ -630,8 +630,7 @@ nw_status nw__engine_encode_flat(nw__engine_codec *codec,
     }
     if (transfer == nullptr &&
         (nw::encode_primitives(values, count, message) ||
-         nw::encode_flat(codec, isolate, values, count, message, failure,
-                         &status) ||
+         nw::encode_flat(codec, isolate, values, count, message, &status) ||
          status != NW_OK)) {
         return status;
     }

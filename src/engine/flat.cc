@@ -14,8 +14,12 @@
 // User code can run in flatten(), in getters. It cannot in unflatten().
 //
 // Invariants
-//   `bytes` of the environment belong to the call that is inside the script,
-//   and to the latest of those that are. The script notes when it lost them.
+//   `bytes` of the environment are those of the latest call of the script. One
+//   that is not the latest any more when it returns, as a getter of its value
+//   sent something itself, has lost them: `turn` tells.
+
+#include <algorithm>
+#include <vector>
 
 #include "src/engine/codec.h"
 #include "src/shapes.h"
@@ -37,6 +41,8 @@ using Internals = v8::internal::Internals;
 constexpr uint32_t tag_narrow = 1;
 constexpr uint32_t tag_wide = 2;
 
+constexpr const char *malformed = "malformed data";
+
 constexpr size_t header_words = 2;
 constexpr size_t header_bytes = header_words * sizeof(uint32_t);
 
@@ -46,10 +52,11 @@ constexpr size_t text_max = 8192;
 constexpr size_t buffer_bytes =
     header_bytes + words_max * sizeof(uint32_t) + text_max * sizeof(uint16_t);
 
-// After so many values in a row that are not of this form, only one in so many
-// is tried.
+// Of values that mostly are not of this form only one in so many is tried. One
+// that is makes up for some that are not.
 constexpr uint32_t failures_max = 64;
 constexpr uint32_t retry_every = 32;
+constexpr uint32_t success_worth = 8;
 
 // -- what V8's objects are
 
@@ -69,18 +76,52 @@ Address map_of(Local<Value> value)
                                             Internals::kHeapObjectMapOffset);
 }
 
-// A hidden class like that of a literal: of an array with items and no other
-// keys.
-bool is_plain_array(const Flat *flat, Isolate *isolate, Local<Value> value)
-{
-    Address map = map_of(value);
+// What arePlain() says, in js/flat.js as well. An array that can have holes may
+// have none.
+constexpr int plain_other = 0;
+constexpr int plain = 1;
+constexpr int plain_holey = 2;
 
-    for (const v8::Global<v8::Array> &array : flat->arrays) {
-        if (map_of(array.Get(isolate)) == map) {
-            return true;
+// An array is plain that has the hidden class of a literal: with items and no
+// other keys. The script lists those by turns, without holes and with.
+int kind_of(const Flat *flat, Isolate *isolate, Local<Value> value)
+{
+    if (!value->IsObject()) {
+        return value->IsUndefined() ? plain : plain_other;
+    }
+    if (Internals::GetInstanceType(address_of(value)) ==
+        Internals::kJSObjectType) {
+        return plain;
+    }
+    Address map = map_of(value);
+    for (size_t i = 0; i < Flat::kinds; i++) {
+        if (map_of(flat->arrays[i].Get(isolate)) == map) {
+            return i % 2 == 0 ? plain : plain_holey;
         }
     }
-    return false;
+    return plain_other;
+}
+
+// -- characters
+
+void write_narrow(Isolate *isolate, Local<String> text, uint8_t *out)
+{
+#if V8_MAJOR_VERSION >= 13
+    text->WriteOneByteV2(isolate, 0, static_cast<uint32_t>(text->Length()),
+                         out);
+#else
+    text->WriteOneByte(isolate, out, 0, text->Length(),
+                       String::NO_NULL_TERMINATION);
+#endif
+}
+
+void write_wide(Isolate *isolate, Local<String> text, uint16_t *out)
+{
+#if V8_MAJOR_VERSION >= 13
+    text->WriteV2(isolate, 0, static_cast<uint32_t>(text->Length()), out);
+#else
+    text->Write(isolate, out, 0, text->Length(), String::NO_NULL_TERMINATION);
+#endif
 }
 
 // -- what the script calls
@@ -91,52 +132,85 @@ nw__engine_codec *codec_of(const v8::FunctionCallbackInfo<Value> &info)
         info.Data().As<v8::External>()->Value());
 }
 
-// arePlain(...values): whether each is a plain object, a plain array or
-// undefined.
+// arePlain(...values): whether all are plain objects, plain arrays or undefined.
 void are_plain(const v8::FunctionCallbackInfo<Value> &info)
 {
     const Flat *flat = &codec_of(info)->flat;
-    bool all = true;
+    int all = plain;
 
-    for (int i = 0; i < info.Length() && all; i++) {
-        Local<Value> value = info[i];
-        all = value->IsUndefined() ||
-              (value->IsObject() &&
-               (Internals::GetInstanceType(address_of(value)) ==
-                    Internals::kJSObjectType ||
-                is_plain_array(flat, info.GetIsolate(), value)));
+    for (int i = 0; i < info.Length() && all != plain_other; i++) {
+        int kind = kind_of(flat, info.GetIsolate(), info[i]);
+        all = kind == plain ? all : kind;
     }
     info.GetReturnValue().Set(all);
 }
 
-// shapeOf(keys): its number, or -1.
+// A list of keys in the registry: how many, and of each its length and its
+// characters.
+using Keys = std::vector<uint16_t>;
+
+bool append_key(Isolate *isolate, Local<String> key, Keys *keys)
+{
+    size_t length = static_cast<size_t>(key->Length());
+    size_t at = keys->size() + 1;
+
+    if (length > NW__SHAPE_BYTES_MAX) {
+        return false;
+    }
+    keys->push_back(static_cast<uint16_t>(length));
+    keys->resize(at + length);
+    write_wide(isolate, key, keys->data() + at);
+    return true;
+}
+
+// shapeOf(keys): their number, or -1.
 void shape_of(const v8::FunctionCallbackInfo<Value> &info)
 {
-    String::Utf8Value keys(info.GetIsolate(), info[0]);
+    Isolate *isolate = info.GetIsolate();
+    Local<v8::Array> list = info[0].As<v8::Array>();
+    Keys keys(1, static_cast<uint16_t>(list->Length()));
 
+    info.GetReturnValue().Set(-1);
+    for (uint32_t i = 0; i < list->Length(); i++) {
+        Local<Value> key;
+        if (!list->Get(isolate->GetCurrentContext(), i).ToLocal(&key) ||
+            !key->IsString() || !append_key(isolate, key.As<String>(), &keys)) {
+            return;
+        }
+    }
     info.GetReturnValue().Set(
-        *keys == nullptr
-            ? -1
-            : nw__shape_number(*keys, static_cast<size_t>(keys.length())));
+        nw__shape_number(keys.data(), keys.size() * sizeof(keys[0])));
 }
 
 // keysOf(shape): what shapeOf() was given.
 void keys_of(const v8::FunctionCallbackInfo<Value> &info)
 {
     Isolate *isolate = info.GetIsolate();
+    std::vector<Local<Value>> list;
     size_t size = 0;
-    const char *keys =
+    const void *bytes =
         info[0]->IsInt32()
             ? nw__shape_keys(info[0].As<v8::Int32>()->Value(), &size)
             : nullptr;
-    Local<String> text;
 
-    if (keys != nullptr &&
-        String::NewFromUtf8(isolate, keys, v8::NewStringType::kNormal,
-                            static_cast<int>(size))
-            .ToLocal(&text)) {
-        info.GetReturnValue().Set(text);
+    if (bytes == nullptr) {
+        isolate->ThrowException(
+            v8::Exception::Error(nw::string(isolate, malformed)));
+        return;
     }
+    Keys keys(size / sizeof(uint16_t));
+    memcpy(keys.data(), bytes, size);
+    for (size_t at = 1; at < keys.size(); at += 1 + keys[at]) {
+        Local<String> key;
+        if (!String::NewFromTwoByte(isolate, keys.data() + at + 1,
+                                    v8::NewStringType::kInternalized, keys[at])
+                 .ToLocal(&key)) {
+            return;
+        }
+        list.push_back(key);
+    }
+    info.GetReturnValue().Set(
+        v8::Array::New(isolate, list.data(), list.size()));
 }
 
 // -- messages
@@ -163,22 +237,11 @@ bool write_message(const Flat *flat, Isolate *isolate, Local<String> text,
     memcpy(message->data + header_bytes, flat->bytes + header_bytes,
            words_size);
     uint8_t *out = message->data + header_bytes + words_size;
-#if V8_MAJOR_VERSION >= 13
     if (narrow) {
-        text->WriteOneByteV2(isolate, 0, static_cast<uint32_t>(length), out);
+        write_narrow(isolate, text, out);
     } else {
-        text->WriteV2(isolate, 0, static_cast<uint32_t>(length),
-                      reinterpret_cast<uint16_t *>(out));
+        write_wide(isolate, text, reinterpret_cast<uint16_t *>(out));
     }
-#else
-    if (narrow) {
-        text->WriteOneByte(isolate, out, 0, length,
-                           String::NO_NULL_TERMINATION);
-    } else {
-        text->Write(isolate, reinterpret_cast<uint16_t *>(out), 0, length,
-                    String::NO_NULL_TERMINATION);
-    }
-#endif
     return true;
 }
 
@@ -217,29 +280,32 @@ void set(Local<v8::Context> context, Local<Object> object, const char *name,
 
 bool nw::encode_flat(nw__engine_codec *codec, Isolate *isolate,
                      Local<Value> *values, size_t count, nw__message *message,
-                     const Failure &failure, nw_status *status)
+                     nw_status *status)
 {
     Flat *flat = &codec->flat;
 
     if (flat->flatten.IsEmpty() || count == 0 ||
-        (flat->failures > failures_max &&
-         flat->failures++ % retry_every != 0)) {
+        (flat->failures > failures_max && ++flat->skipped % retry_every != 0)) {
         return false;
     }
     v8::TryCatch caught(isolate);
     Local<Value> text;
+    uint32_t turn = ++flat->turn;
     if (!flat->flatten.Get(isolate)
              ->Call(isolate->GetCurrentContext(), v8::Undefined(isolate),
                     static_cast<int>(count), values)
              .ToLocal(&text)) {
-        *status = failure.caught(isolate, caught);
+        // What a getter throws it throws again, for V8 to tell.
+        if (caught.HasTerminated()) {
+            *status = NW_ESTOPPED;
+        }
         return false;
     }
-    if (!text->IsString()) {
-        flat->failures++;
+    if (!text->IsString() || flat->turn != turn) {
+        flat->failures += flat->failures <= failures_max + retry_every ? 1 : 0;
         return false;
     }
-    flat->failures = 0;
+    flat->failures -= std::min(flat->failures, success_worth);
     if (!write_message(flat, isolate, text.As<String>(), message)) {
         *status = NW_ENOMEM;
         return false;
@@ -266,8 +332,9 @@ nw_status nw::decode_flat(nw__engine_codec *codec, Isolate *isolate,
 
     if (flat->unflatten.IsEmpty() || message->size > buffer_bytes ||
         !read_text(isolate, message).ToLocal(&text)) {
-        return failure.say("malformed data");
+        return failure.say(malformed);
     }
+    flat->turn++;
     memcpy(flat->bytes, message->data, message->size);
     Local<Value> arguments[] = {
         text, v8::Integer::NewFromUnsigned(isolate, message->value_count)};

@@ -19,6 +19,9 @@ const FLAT = {
     INTEGER: 0, NUMBER: 1, STRING: 2, OBJECT: 3, ARRAY: 4, TRUE: 5, FALSE: 6,
     NULL: 7, UNDEFINED: 8,
 
+    // What arePlain() says of values; see flat.cc.
+    OTHER: 0, PLAIN: 1, HOLEY: 2,
+
     // Integers beyond do not fit beside a tag.
     INTEGER_LIMIT: 2 ** 27,
 
@@ -31,6 +34,7 @@ const FLAT = {
     // again is not worth any. And the lists of keys that are known meanwhile.
     SEEN_MIN: 8,
     NODES_MAX: 4096,
+    KEY_LENGTH_MAX: 128,
 
     // A part of a string of up to SHORT characters is a copy in V8, a longer one
     // keeps the whole. Where that is more than KEPT characters and than KEPT_TIMES
@@ -44,12 +48,16 @@ const FLAT = {
 const UNKNOWN = -1;
 const REFUSED = -2;
 
+// What a script of the user replaces later must not change what arrives: of the
+// methods of built-ins only those are used that were there first.
+const uncurry = (method) => Function.prototype.call.bind(method);
+
 // Shapes that begin alike share a node for each key. Most objects have the same
 // next key as the one before.
 class FlatNode {
     key = '__proto__'; // None has this one.
     next;
-    others = new Map(); // By key: all that follow.
+    others = { __proto__: null }; // By key: all that follow.
     keys;
     seen = 0;
     shape = UNKNOWN; // Its number.
@@ -63,13 +71,16 @@ class FlatNode {
 function makeFlat(tools) {
     const { buffer, wordsMax, textMax, shapeOf, keysOf, arePlain } = tools;
     const { INTEGER, NUMBER, STRING, OBJECT, ARRAY, TRUE, FALSE, NULL, UNDEFINED,
-        INTEGER_LIMIT, OBJECTS_MAX, MEMBERS_MAX, SEEN_MIN, NODES_MAX, SHORT,
-        KEPT_MAX, KEPT_TIMES } = FLAT;
-    const { getPrototypeOf, hasOwn } = Object;
+        OTHER, PLAIN, HOLEY, INTEGER_LIMIT, OBJECTS_MAX, MEMBERS_MAX, SEEN_MIN,
+        NODES_MAX, KEY_LENGTH_MAX, SHORT, KEPT_MAX, KEPT_TIMES } = FLAT;
+    const { getPrototypeOf, hasOwn, setPrototypeOf } = Object;
     const { prototype: objectPrototype } = Object;
-    const { isArray } = Array;
+    const { isArray, prototype: arrayPrototype } = Array;
+    const { stringify } = JSON;
     const { compileFunction } = require('vm');
-    const { parse, stringify } = JSON;
+    const substring = uncurry(String.prototype.substring);
+    const latin1Slice = uncurry(Buffer.prototype.latin1Slice);
+    const ucs2Slice = uncurry(Buffer.prototype.ucs2Slice);
 
     // The first two words are the header, which flat.cc fills: its own of
     // `words` as this says, then the characters of the text.
@@ -90,18 +101,28 @@ function makeFlat(tools) {
     // An integer comes before all other keys, wherever it was set; a literal
     // with __proto__ sets the prototype.
     function isUsual(key) {
-        return key !== '__proto__' && !/^\d+$/.test(key);
+        return key !== '__proto__' && key !== `${key >>> 0}` &&
+            key.length <= KEY_LENGTH_MAX;
+    }
+
+    function extend(keys, key) {
+        const longer = [];
+        for (let i = 0; i < keys.length; i++) {
+            longer[i] = keys[i];
+        }
+        longer[keys.length] = key;
+        return longer;
     }
 
     // What follows `node` by another key than last time. Undefined: nothing can.
     function follow(node, key) {
-        let next = node.others.get(key);
+        let next = node.others[key];
         if (next === undefined) {
             if (!isUsual(key) || node.keys.length === MEMBERS_MAX) {
                 return undefined;
             }
-            next = new FlatNode([...node.keys, key]);
-            node.others.set(key, next);
+            next = new FlatNode(extend(node.keys, key));
+            node.others[key] = next;
             nodeCount++;
         }
         node.key = key;
@@ -112,7 +133,7 @@ function makeFlat(tools) {
     // False: it has no number (yet).
     function learn(node) {
         if (node.shape === UNKNOWN && ++node.seen >= SEEN_MIN) {
-            const shape = shapeOf(stringify(node.keys));
+            const shape = shapeOf(node.keys);
             node.shape = shape < 0 ? REFUSED : shape;
         }
         return node.shape >= 0;
@@ -198,7 +219,7 @@ function makeFlat(tools) {
     }
 
     function writeTree(object) {
-        if (!isNew(object)) {
+        if (!isNew(object) || at > limit) {
             isFlat = false;
         } else if (isArray(object)) {
             writeArray(object);
@@ -238,17 +259,19 @@ function makeFlat(tools) {
     // No proxies, no objects with a content of their own, no arrays with other
     // keys than their items or another prototype: a script cannot tell.
     function allPlain() {
-        for (let i = 0; i < seenCount; i += 8) {
-            if (!arePlain(seen[i], seen[i + 1], seen[i + 2], seen[i + 3],
-                seen[i + 4], seen[i + 5], seen[i + 6], seen[i + 7])) {
-                return false;
-            }
+        let all = PLAIN;
+        for (let i = 0; i < seenCount && all !== OTHER; i += 8) {
+            const these = arePlain(seen[i], seen[i + 1], seen[i + 2],
+                seen[i + 3], seen[i + 4], seen[i + 5], seen[i + 6], seen[i + 7]);
+            all = these === PLAIN ? all : these;
         }
-        return true;
+        // An item that is not there is what the prototype has in its place.
+        return all === PLAIN || (all === HOLEY && isBare(arrayPrototype));
     }
 
-    function isPrototypeBare() {
-        for (const key in objectPrototype) {
+    // Whether no object has keys from there.
+    function isBare(prototype) {
+        for (const key in prototype) {
             return false;
         }
         return true;
@@ -266,12 +289,12 @@ function makeFlat(tools) {
     }
 
     // The text, with the number of words in the first one. Undefined: it is none
-    // of this. Getters may run, throw, and come here again, which undoes what was
-    // begun.
+    // of this. Getters may run, throw, and come here again: flat.cc knows whose
+    // words they are in the end.
     function flatten(...values) {
         forget();
         at = HEADER;
-        isFlat = isPrototypeBare();
+        isFlat = isBare(objectPrototype);
         isKnown = true;
         try {
             for (let i = 0; i < values.length && isFlat; i++) {
@@ -284,29 +307,31 @@ function makeFlat(tools) {
             return text;
         } finally {
             forget();
-            isFlat = false;
         }
     }
 
     // -- reading
 
-    const makers = [];
+    const makers = setPrototypeOf([], null); // By shape.
     let textAt;
     let textStart; // In `bytes`.
     let isWide;
 
     function makerOf(shape) {
-        const keys = parse(keysOf(shape));
-        const members = keys.map((key) => `${stringify(key)}: read()`);
-        makers[shape] = compileFunction(`return {${members.join(', ')}};`,
-            ['read'], { filename: 'nwpool:shape' });
+        const keys = keysOf(shape);
+        let members = '';
+        for (let i = 0; i < keys.length; i++) {
+            members += `${stringify(keys[i])}: read(), `;
+        }
+        makers[shape] = compileFunction(`return {${members}};`, ['read'],
+            { __proto__: null, filename: 'nwpool:shape' });
         return makers[shape];
     }
 
     function copyText(from, to) {
         return isWide ?
-            bytes.ucs2Slice(textStart + 2 * from, textStart + 2 * to) :
-            bytes.latin1Slice(textStart + from, textStart + to);
+            ucs2Slice(bytes, textStart + 2 * from, textStart + 2 * to) :
+            latin1Slice(bytes, textStart + from, textStart + to);
     }
 
     function readString(length) {
@@ -314,7 +339,7 @@ function makeFlat(tools) {
         textAt += length;
         return length <= SHORT || text.length <= KEPT_MAX ||
             text.length <= length * KEPT_TIMES ?
-            text.substring(from, textAt) : copyText(from, textAt);
+            substring(text, from, textAt) : copyText(from, textAt);
     }
 
     // Literals have room for what is in them and no more.
@@ -333,7 +358,7 @@ function makeFlat(tools) {
         default: {
             const array = [];
             for (let i = 0; i < length && at < words.length; i++) {
-                array.push(read());
+                array[i] = read();
             }
             return array;
         }
@@ -369,14 +394,18 @@ function makeFlat(tools) {
 
     // What stands in `buffer`: one value, or an array of several.
     function unflatten(all, count) {
-        isFlat = false; // Whatever is being written has lost its buffer.
         at = HEADER;
         text = all;
         textAt = 0;
-        textStart = 4 * (HEADER + (words[0] >>> 8));
+        const end = HEADER + (words[0] >>> 8);
+        textStart = 4 * end;
         isWide = (words[0] & 255) === 2;
         const values = count === 1 ? read() : readArray(count);
+        const isWhole = at === end && textAt === text.length;
         text = '';
+        if (!isWhole) {
+            throw new RangeError('malformed data');
+        }
         return values;
     }
 

@@ -5,10 +5,12 @@
 function flatCases(trip, assert) {
     const SEEN_MIN = 8; // As in src/js/flat.js.
 
-    // After many values that were not flat only some are tried.
+    // After many values that were not flat only some are tried; those that are
+    // make up for them.
     function beTried() {
-        for (let i = 0; !trip(['flat']).isFlat; i++) {
-            assert(i < 100, 'nothing is flat any more');
+        for (let i = 0, flat = 0; flat < 20; i++) {
+            flat = trip(['flat']).isFlat ? flat + 1 : 0;
+            assert(i < 1000, 'nothing is flat any more');
         }
     }
 
@@ -230,6 +232,13 @@ function flatCases(trip, assert) {
                     assert.throws(() => trip([1, thing]), /could not be cloned/);
                 }
             }
+            const { proxy, revoke } = Proxy.revocable({}, {});
+            revoke();
+            for (const thing of [proxy, new Proxy({}, { ownKeys() {
+                throw new Error('a trap');
+            } })]) {
+                assert.throws(() => trip({ thing }), /could not be cloned/);
+            }
             isFlat(() => ({ thing: 1 }));
         },
 
@@ -254,6 +263,8 @@ function flatCases(trip, assert) {
             isNot(() => ({ 0: 2 }));
             isNot(() => ({ 4294967295: 2, b: 1 }));
             isNot(() => JSON.parse('{"__proto__": 1, "a": 2}'));
+            isFlat(() => ({ ['k'.repeat(128)]: 1 }));
+            isNot(() => ({ ['k'.repeat(129)]: 1 }));
             const { values: [copy] } = trip(JSON.parse('{"__proto__": 1}'));
             assert(Object.hasOwn(copy, '__proto__'));
         },
@@ -272,6 +283,70 @@ function flatCases(trip, assert) {
                 delete Object.prototype.everywhere;
             }
             assert(trip({ changed: 1 }).isFlat);
+
+            // A hole is a hole, whatever is behind it.
+            const results = [];
+            const sent = [{ list: [1, , 3] }, { list: [1, 2, 3] }];
+            beTried();
+            Array.prototype[1] = 5;
+            for (let i = 0; i < 2 * SEEN_MIN; i++) {
+                results[i] = trip(sent[i % 2]);
+            }
+            delete Array.prototype[1];
+            for (let i = 0; i < 2 * SEEN_MIN; i++) {
+                const { values: [copy], isFlat: flat } = results[i];
+                assert.deepStrictEqual(copy, sent[i % 2]);
+                assert(!flat || i % 2 === 1);
+            }
+            isFlat(() => ({ list: new Array(3).fill('x') }));
+        },
+
+        // Nothing that arrives depends on what was replaced meanwhile.
+        flat_values_where_built_ins_are_replaced() {
+            const places = [[Array.prototype, ['push', 'map', 'join', 'slice',
+                Symbol.iterator, 'toJSON', 'forEach']],
+            [Map.prototype, ['get', 'set']], [RegExp.prototype, ['exec', 'test']],
+            [String.prototype, ['substring', 'slice', 'toJSON']],
+            [Buffer.prototype, ['latin1Slice', 'ucs2Slice', 'toString']],
+            [Object.prototype, ['toJSON']], [Object, ['keys', 'getPrototypeOf']],
+            [Array, ['isArray']], [JSON, ['parse', 'stringify']]];
+            const value = () => ({ replaced: [1, 'two', { three: 3.5 }, 4, 5, 6],
+                text: 'longer than twelve characters'.repeat(20), b: 'next' });
+            for (const first of [false, true]) {
+                const saved = [];
+                for (const [place, names] of places) {
+                    for (const name of names) {
+                        saved.push([place, name,
+                            Object.getOwnPropertyDescriptor(place, name)]);
+                    }
+                }
+                const results = [];
+                const { defineProperty } = Object;
+                beTried();
+                for (let i = 0; i < saved.length; i++) {
+                    defineProperty(saved[i][0], saved[i][1], { value() {
+                        throw new Error('replaced');
+                    }, configurable: true, writable: true });
+                }
+                for (let i = 0; i < 20; i++) {
+                    const sent = value();
+                    if (first) {
+                        sent[`key${i >> 4}`] = i;
+                    }
+                    results[i] = [sent, trip(sent)];
+                }
+                for (let i = 0; i < saved.length; i++) {
+                    if (saved[i][2] === undefined) {
+                        delete saved[i][0][saved[i][1]];
+                    } else {
+                        defineProperty(saved[i][0], saved[i][1], saved[i][2]);
+                    }
+                }
+                for (const [sent, { values }] of results) {
+                    assert.deepStrictEqual(values, [sent]);
+                }
+                assert(results[15][1].isFlat);
+            }
         },
 
         flat_values_with_getters() {
@@ -297,6 +372,52 @@ function flatCases(trip, assert) {
                     middle: 'sent', last: { of: 'after' } });
                 assert.deepStrictEqual(inner.values,
                     [{ deep: ['inside', { of: 'it' }] }]);
+            }
+            // One that is ended while it does.
+            const { Script } = require('vm');
+            const slow = new Script('globalThis.sendSlowly()');
+            globalThis.sendSlowly = () => trip({ one: 'text', list: [1, 2],
+                get two() {
+                    for (;;) {
+                        // Until it is ended.
+                    }
+                } });
+            for (let i = 0; i < 2 * SEEN_MIN; i++) {
+                beTried();
+                const { values: [copy] } = trip({ first: 'before', get mid() {
+                    try {
+                        slow.runInThisContext({ timeout: 3 });
+                    } catch {
+                        // It was.
+                    }
+                    return 'sent';
+                }, last: { of: 'after' } });
+                assert.deepStrictEqual(copy, { first: 'before', mid: 'sent',
+                    last: { of: 'after' } });
+            }
+            delete globalThis.sendSlowly;
+            // One that goes on to the end of the stack, and sends there.
+            for (let i = 0; i < 200; i++) {
+                function down() {
+                    try {
+                        down();
+                    } catch {
+                        try {
+                            trip({ at: 'the', end: i });
+                        } catch {
+                            // There is no room.
+                        }
+                    }
+                }
+                const value = { get two() {
+                    if (i > 2 * SEEN_MIN) {
+                        down();
+                    }
+                    return 'sent';
+                }, three: 3, four: 44 };
+                beTried();
+                assert.deepStrictEqual(trip(value).values,
+                    [{ two: 'sent', three: 3, four: 44 }]);
             }
             // One that fails to.
             for (let i = 0; i < 2 * SEEN_MIN; i++) {
