@@ -174,6 +174,7 @@ static void finish_kept(nwpool *pool, struct nwpool__task *task)
         nw__cond_wake_one(&task->waiter->finished);
     }
     nwpool__count_end(pool, task);
+    nwpool__note_over(pool);
 }
 
 void nwpool__note_sent_delivered(nwpool *pool, struct nwpool__task *task)
@@ -221,13 +222,18 @@ static void give_room(nwpool *pool, struct nwpool__task *task)
 
 // -- the end of a task
 
+// It is counted before anybody knows that it has ended, and outstanding until
+// that is told.
 static void forward(nwpool *pool, struct nwpool__task *task)
 {
     give_room(pool, task);
+    nw__mutex_lock(&pool->lock);
+    nwpool__count_end(pool, task);
+    nw__mutex_unlock(&pool->lock);
     task->forward(task);
     nw__message_fini(&task->job.message);
     nw__mutex_lock(&pool->lock);
-    nwpool__count_end(pool, task);
+    nwpool__note_over(pool);
     nwpool__task_release(pool, task);
     nw__mutex_unlock(&pool->lock);
 }
@@ -306,6 +312,7 @@ static void deliver_batch(nwpool *pool, struct nw__job *batch)
         struct nw__job *next = batch->next;
 
         nwpool__count_end(pool, nwpool__task_of(batch));
+        nwpool__note_over(pool);
         nwpool__task_release(pool, nwpool__task_of(batch));
         batch = next;
     }

@@ -54,7 +54,6 @@ void nwpool__count_end(nwpool *pool, const struct nwpool__task *task)
         pool->failed_by[kind >= 0 ? kind : 0] += kind >= 0 ? 1 : 0;
     }
     count_times(pool, task);
-    nwpool__note_over(pool);
 }
 
 static nw_times times_of(const struct nwpool__histogram *histogram)

@@ -6,9 +6,10 @@
 //
 // The form is words of 32 bits and one text. Each value is a word: a tag in its
 // lower four bits, what is said of it above, and for NUMBER a double in the next
-// two words that begin at a multiple of its size. All strings stand one behind the other in the text, and all keys
-// of an object are said by a number, that of its shape. An object's values follow
-// it in the order of its keys, an array's items follow the array.
+// two words that begin at a multiple of its size. All strings stand one behind
+// the other in the text, and all keys of an object are said by a number, that of
+// its shape. An object's values follow it in the order of its keys, an array's
+// items follow the array.
 //
 // A shape is a list of keys. Its number is the same in all environments of the
 // process, and is given once the shape was seen a few times. The reader compiles
