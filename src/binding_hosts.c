@@ -129,6 +129,11 @@ static nw_value *list_hosts(nw_doc *doc, const struct nw__attached *const *refs,
     return list;
 }
 
+static bool is_stopping(void *env)
+{
+    return nw__binding_is_stopping(env);
+}
+
 // Has the control environment post the objects on this worker's link.
 static nw_status ask_for(struct nw__binding *binding, const nw_value *list)
 {
@@ -140,7 +145,8 @@ static nw_status ask_for(struct nw__binding *binding, const nw_value *list)
         return status;
     }
     nw__command_address(command, binding->control);
-    return nw__control_ask(command);
+    // Whoever would answer may be joining this thread.
+    return nw__control_ask_until(command, is_stopping, binding->env);
 }
 
 static nw_status fetch(void *context, const struct nw__attached *const *refs,

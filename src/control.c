@@ -192,8 +192,41 @@ static void finish(struct request *request, nw_status status)
     nw__cond_wake_all(&request->answered);
 }
 
-nw_status nw__control_call(struct nw__command *command, uint64_t deadline_ns,
-                           struct nw__message *reply)
+// How soon a caller notices that it is to end.
+#define STOPPING_NS UINT64_C(20000000)
+
+struct stopping {
+    bool (*function)(void *context);
+    void *context;
+};
+
+// False: the deadline has passed, or the caller is to end. Caller holds the lock.
+static bool wait_for(struct request *request, struct nw__control *control,
+                     uint64_t deadline_ns, const struct stopping *stopping)
+{
+    if (stopping == NULL) {
+        return nw__cond_wait_until(&request->answered, &control->lock,
+                                   deadline_ns);
+    }
+    if (!nw__cond_wait_until(&request->answered, &control->lock,
+                             nw__now_ns() + STOPPING_NS) &&
+        !request->done) {
+        bool is_stopping;
+
+        nw__mutex_unlock(&control->lock);
+        is_stopping = stopping->function(stopping->context);
+        nw__mutex_lock(&control->lock);
+        if (is_stopping && !request->done) {
+            request->status = NW_ESTOPPED;
+            return false;
+        }
+    }
+    return true;
+}
+
+static nw_status call(struct nw__command *command, uint64_t deadline_ns,
+                      struct nw__message *reply,
+                      const struct stopping *stopping)
 {
     struct nw__control *control = nw__control_ref(command->control);
     struct request request = {.status = NW_ETIMEDOUT, .reply = reply};
@@ -208,9 +241,8 @@ nw_status nw__control_call(struct nw__command *command, uint64_t deadline_ns,
         request.next = control->requests;
         control->requests = &request;
     }
-    while (
-        sent && !request.done &&
-        nw__cond_wait_until(&request.answered, &control->lock, deadline_ns)) {
+    while (sent && !request.done &&
+           wait_for(&request, control, deadline_ns, stopping)) {
     }
     if (sent && !request.done) {
         extract(control, request.number);
@@ -227,6 +259,23 @@ nw_status nw__control_call(struct nw__command *command, uint64_t deadline_ns,
         nw__fail(request.status, "%s", request.detail);
     }
     return request.status;
+}
+
+nw_status nw__control_call(struct nw__command *command, uint64_t deadline_ns,
+                           struct nw__message *reply)
+{
+    return call(command, deadline_ns, reply, NULL);
+}
+
+nw_status nw__control_ask_until(struct nw__command *command,
+                                bool (*stopping)(void *context), void *context)
+{
+    struct stopping given = {stopping, context};
+    struct nw__message reply = {0};
+    nw_status status = call(command, NW__NEVER, &reply, &given);
+
+    nw__message_fini(&reply);
+    return status;
 }
 
 nw_status nw__control_ask(struct nw__command *command)

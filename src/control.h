@@ -99,6 +99,12 @@ nw_status nw__control_call(struct nw__command *command, uint64_t deadline_ns,
 // The same with no answer but the status.
 nw_status nw__control_ask(struct nw__command *command);
 
+// The same, but gives up, with NW_ESTOPPED, once stopping(context) is true: it is
+// asked now and then, without the lock.
+nw_status nw__control_ask_until(struct nw__command *command,
+                                bool (*stopping)(void *context),
+                                void *context);
+
 // -- the environment's side. Thread: control, `wake` from any.
 
 void nw__control_attach(struct nw__control *control,

@@ -24,6 +24,39 @@ check('an idle pool lets the program end', async () => {
     `);
 });
 
+// A worker asks this thread for an object, which waits for the worker's end.
+check('the end comes while a worker fetches an object', async () => {
+    const fetching = `${open}
+        await pool.run('echo', 1);
+        pool.run('echo', new Blob(['x'])).catch(() => {});
+        await null;
+        const end = Date.now() + 100;
+        while (Date.now() < end);
+    `;
+    assert.equal((await runProgram(`${fetching} process.exit(7);`)).code, 7);
+    assert.equal((await runProgram(`${fetching} throw new Error('x');`)).code,
+        1);
+    await runsWell(`
+        import { once } from 'node:events';
+        import { Worker } from 'node:worker_threads';
+        const worker = new Worker(\`
+            const { Pool } = require('nwpool');
+            const { parentPort } = require('worker_threads');
+            const pool = new Pool({ module: './tasks/general.mjs' });
+            pool.run('echo', 1).then(() => {
+                pool.run('echo', new Blob(['x'])).catch(() => {});
+                parentPort.postMessage('fetches');
+            }).then(() => {
+                const end = Date.now() + 100;
+                while (Date.now() < end);
+            });
+        \`, { eval: true, execArgv: [] });
+        await once(worker, 'message');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        await worker.terminate();
+    `);
+});
+
 check('a busy pool keeps it running', async () => {
     assert.equal(await runsWell(`${open}
         pool.run('later', 'done').then(console.log);
