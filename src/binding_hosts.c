@@ -137,6 +137,8 @@ static bool is_stopping(void *env)
 // Has the control environment post the objects on this worker's link.
 static nw_status ask_for(struct nw__binding *binding, const nw_value *list)
 {
+    // Whoever would answer may be joining this thread.
+    const struct nw__stopping stopping = {is_stopping, binding->env};
     struct nw__command *command;
     nw_status status = nw__command_write(&command, NW__COMMAND_FETCH,
                                          binding->worker, &list, 1, NULL);
@@ -145,8 +147,7 @@ static nw_status ask_for(struct nw__binding *binding, const nw_value *list)
         return status;
     }
     nw__command_address(command, binding->control);
-    // Whoever would answer may be joining this thread.
-    return nw__control_ask_until(command, is_stopping, binding->env);
+    return nw__control_ask(command, &stopping);
 }
 
 static nw_status fetch(void *context, const struct nw__attached *const *refs,

@@ -193,43 +193,34 @@ static void finish(struct request *request, nw_status status)
 }
 
 // How soon a caller notices that it is to end.
-#define STOPPING_NS UINT64_C(20000000)
+#define STOPPING_NS (20 * NW__NS_PER_MS)
 
-struct stopping {
-    bool (*function)(void *context);
-    void *context;
-};
-
-// False: the deadline has passed, or the caller is to end. Caller holds the lock.
+// False: the caller is to end. Caller holds the lock.
 static bool wait_for(struct request *request, struct nw__control *control,
-                     uint64_t deadline_ns, const struct stopping *stopping)
+                     const struct nw__stopping *stopping)
 {
-    if (stopping == NULL) {
-        return nw__cond_wait_until(&request->answered, &control->lock,
-                                   deadline_ns);
-    }
-    if (!nw__cond_wait_until(&request->answered, &control->lock,
-                             nw__now_ns() + STOPPING_NS) &&
-        !request->done) {
-        bool is_stopping;
+    bool is_stopping;
 
-        nw__mutex_unlock(&control->lock);
-        is_stopping = stopping->function(stopping->context);
-        nw__mutex_lock(&control->lock);
-        if (is_stopping && !request->done) {
-            request->status = NW_ESTOPPED;
-            return false;
-        }
+    if (stopping == NULL) {
+        nw__cond_wait(&request->answered, &control->lock);
+        return true;
     }
-    return true;
+    if (nw__cond_wait_until(&request->answered, &control->lock,
+                            nw__now_ns() + STOPPING_NS)) {
+        return true;
+    }
+    nw__mutex_unlock(&control->lock);
+    is_stopping = stopping->ask(stopping->context);
+    nw__mutex_lock(&control->lock);
+    return !is_stopping;
 }
 
-static nw_status call(struct nw__command *command, uint64_t deadline_ns,
-                      struct nw__message *reply,
-                      const struct stopping *stopping)
+nw_status nw__control_call(struct nw__command *command,
+                           struct nw__message *reply,
+                           const struct nw__stopping *stopping)
 {
     struct nw__control *control = nw__control_ref(command->control);
-    struct request request = {.status = NW_ETIMEDOUT, .reply = reply};
+    struct request request = {.status = NW_ESTOPPED, .reply = reply};
     bool sent;
 
     nw__cond_init(&request.answered);
@@ -241,8 +232,7 @@ static nw_status call(struct nw__command *command, uint64_t deadline_ns,
         request.next = control->requests;
         control->requests = &request;
     }
-    while (sent && !request.done &&
-           wait_for(&request, control, deadline_ns, stopping)) {
+    while (sent && !request.done && wait_for(&request, control, stopping)) {
     }
     if (sent && !request.done) {
         extract(control, request.number);
@@ -261,27 +251,11 @@ static nw_status call(struct nw__command *command, uint64_t deadline_ns,
     return request.status;
 }
 
-nw_status nw__control_call(struct nw__command *command, uint64_t deadline_ns,
-                           struct nw__message *reply)
-{
-    return call(command, deadline_ns, reply, NULL);
-}
-
-nw_status nw__control_ask_until(struct nw__command *command,
-                                bool (*stopping)(void *context), void *context)
-{
-    struct stopping given = {stopping, context};
-    struct nw__message reply = {0};
-    nw_status status = call(command, NW__NEVER, &reply, &given);
-
-    nw__message_fini(&reply);
-    return status;
-}
-
-nw_status nw__control_ask(struct nw__command *command)
+nw_status nw__control_ask(struct nw__command *command,
+                          const struct nw__stopping *stopping)
 {
     struct nw__message reply = {0};
-    nw_status status = nw__control_call(command, NW__NEVER, &reply);
+    nw_status status = nw__control_call(command, &reply, stopping);
 
     nw__message_fini(&reply);
     return status;

@@ -89,21 +89,24 @@ nw_status nw__command_write(struct nw__command **out,
 // command was destroyed. Thread: any.
 nw_status nw__control_send(struct nw__command *command);
 
+// Whether the thread that waits is to end: asked now and then, without a lock.
+struct nw__stopping {
+    bool (*ask)(void *context);
+    void *context;
+};
+
 // Sends it and waits for the handler's answer, in `reply` (empty before; to be
-// freed by the caller). Takes the command in any case. NW_ETIMEDOUT: nobody
-// waits for the answer any more. NW_ESTOPPED. What the handler refused with,
-// with its sentence as nw_status_detail(). Thread: any but control. Blocks.
-nw_status nw__control_call(struct nw__command *command, uint64_t deadline_ns,
-                           struct nw__message *reply);
+// freed by the caller). Takes the command in any case. NW_ESTOPPED: the
+// environment is gone, or `stopping`, which may be NULL, says so. What the
+// handler refused with, with its sentence as nw_status_detail(). Thread: any
+// but control. Blocks.
+nw_status nw__control_call(struct nw__command *command,
+                           struct nw__message *reply,
+                           const struct nw__stopping *stopping);
 
 // The same with no answer but the status.
-nw_status nw__control_ask(struct nw__command *command);
-
-// The same, but gives up, with NW_ESTOPPED, once stopping(context) is true: it is
-// asked now and then, without the lock.
-nw_status nw__control_ask_until(struct nw__command *command,
-                                bool (*stopping)(void *context),
-                                void *context);
+nw_status nw__control_ask(struct nw__command *command,
+                          const struct nw__stopping *stopping);
 
 // -- the environment's side. Thread: control, `wake` from any.
 

@@ -22,7 +22,7 @@ static nw_status ask(enum nw__command_type type, const nw_value *const *values,
     }
     status = nw__command_write(&command, type, 0, values, count, NULL);
     if (status == NW_OK) {
-        status = nw__control_call(command, NW__NEVER, reply);
+        status = nw__control_call(command, reply, NULL);
     }
     nw__runtime_release();
     return status;

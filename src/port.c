@@ -90,7 +90,7 @@ static nw_status channel_open(nw_port *port1, nw_port *port2)
         return NW_ENOMEM;
     }
     command->argument = (uint32_t)(port2->host->id - port1->host->id);
-    return nw__control_ask(command);
+    return nw__control_ask(command, NULL);
 }
 
 nw_status nw_channel_create(nw_port **port1, nw_port **port2)
@@ -145,7 +145,7 @@ static nw_status broadcast_open(nw_port *port, const char *name)
                                    port->host->id, &text, 1, NULL);
     }
     nw_doc_destroy(doc);
-    return status == NW_OK ? nw__control_ask(command) : status;
+    return status == NW_OK ? nw__control_ask(command, NULL) : status;
 }
 
 nw_status nw_broadcast_create(nw_port **out, const char *name)
@@ -351,7 +351,7 @@ static nw_status stop_listening(nw_port *port, struct nw__command *command)
     nw__mutex_unlock(&port->listener.lock);
 
     nw__listener_set_ref(&port->listener, false);
-    status = nw__control_ask(command);
+    status = nw__control_ask(command, NULL);
     nw__mutex_lock(&port->listener.lock);
     if (port->listens == listens) {
         port->on_event = NULL;
@@ -445,7 +445,7 @@ static nw_status receive(nw_port *port, struct nw__message *out)
     if (command == NULL) {
         return NW_ENOMEM;
     }
-    status = nw__control_call(command, NW__NEVER, out);
+    status = nw__control_call(command, out, NULL);
     return status == NW_ESTOPPED ? NW_ECLOSED : status;
 }
 

@@ -187,7 +187,7 @@ nw_status nw__worker_spawn_call(uint32_t number,
     if (spec->control != NULL) {
         nw__command_address(start, spec->control);
     }
-    return leave(number, nw__control_call(start, NW__NEVER, reply));
+    return leave(number, nw__control_call(start, reply, NULL));
 }
 
 nw_status nw__worker_terminate(uint32_t number)

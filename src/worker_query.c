@@ -168,7 +168,7 @@ static nw_status ask(nw_worker *worker, enum nw__command_type type, nw_doc *doc,
     nw_status status = NW_ENOMEM;
 
     if (command != NULL && doc != NULL) {
-        status = nw__control_call(command, NW__NEVER, &reply);
+        status = nw__control_call(command, &reply, NULL);
     } else {
         nw__command_destroy(command);
     }

@@ -316,7 +316,7 @@ static nw_status rehearse(const nw_value *spec)
     nw_status status =
         nw__command_write(&command, NW__COMMAND_REHEARSE, 0, &spec, 1, NULL);
 
-    return status == NW_OK ? nw__control_ask(command) : status;
+    return status == NW_OK ? nw__control_ask(command, NULL) : status;
 }
 
 nw_status nw__start_command(uint32_t number, const nw_worker_options *options,

@@ -1,19 +1,22 @@
 // The flat form beside V8's serializer: one value there and back, in one thread.
 //
 //   node binding/build.js --testing --output DIR
-//   node bench/flat.js DIR/nwpool.node [ROUNDS]
+//   node bench/flat.mjs DIR/nwpool.node [ROUNDS]
 
-'use strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import vm from 'node:vm';
 
-const fs = require('fs');
-const path = require('path');
-const vm = require('vm');
+import { makeRecord } from './peers/record.mjs';
 
 const TRIPS = 20000; // A round of one way.
 
+const require = createRequire(import.meta.url);
 const addon = require(path.resolve(process.argv[2]));
 const rounds = Number(process.argv[3] ?? 21);
-const script = path.join(__dirname, '../src/js/flat.js');
+const script = fileURLToPath(new URL('../src/js/flat.js', import.meta.url));
 
 addon.openFlat(vm.compileFunction(
     `${fs.readFileSync(script, 'utf8')}return makeFlat;`, ['require'],
@@ -24,17 +27,7 @@ const numbers = integers.map((i) => i + 0.1);
 
 // Made anew each time, as a program would.
 const values = {
-    'object of 300 bytes': (id) => ({
-        id,
-        name: 'a record of about three hundred bytes',
-        tags: ['alpha', 'beta', 'gamma', 'delta'],
-        size: { width: 1280, height: 720, depth: 24 },
-        owner: { id: 77, name: 'somebody',
-            groups: ['staff', 'build', 'release'] },
-        score: 0.8125,
-        active: true,
-        note: 'what such an object costs is its strings, names and nesting',
-    }),
+    'object of 300 bytes': makeRecord,
     'two numbers': (x) => ({ x, y: 2 }),
     '20 rows': (id) => Array.from({ length: 20 },
         () => ({ id, name: 'somebody', sum: 1.5 })),
